@@ -1,0 +1,66 @@
+// What goes into the pure core and what comes out of it. The order of an effect's fields is the order in which the host
+// performs them: what was said must be durable before it is said (protocol 6), so persist comes first, then send, then
+// reply; notes carry no obligation. A turn's effects are collected in one object and performed together.
+
+import type { Block, Request } from "./block.js";
+import type { ClusterId, Digest, Entry, NodeRef, PublicKey, Sequence } from "./ids.js";
+import type { ClientMessage, NodeMessage, Read, Verified } from "./message.js";
+import type { Certificate } from "./schema.js";
+
+export type Event =
+  | { readonly kind: "message"; readonly verified: Verified }
+  | { readonly kind: "request"; readonly request: Request; readonly from: PublicKey }
+  | { readonly kind: "read"; readonly read: Read; readonly from: PublicKey }
+  /** Time has reached the `wakeAt` of an earlier turn. */
+  | { readonly kind: "tick" };
+
+/** A write of one key; `value` undefined deletes it. */
+export interface Write {
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+export interface Send {
+  /** The node itself included: its own votes come back through the door once they are durable. */
+  readonly to: readonly NodeRef[];
+  readonly message: NodeMessage;
+}
+
+export interface ReplyTo {
+  readonly client: PublicKey;
+  readonly message: ClientMessage;
+}
+
+/** For logs, metrics and transcripts. */
+export type Note =
+  | { readonly kind: "rejected"; readonly code: string; readonly from: NodeRef | undefined; readonly message: string }
+  | { readonly kind: "proposed"; readonly entry: Entry; readonly requests: number; readonly clusters: readonly ClusterId[] }
+  | { readonly kind: "super-proposed"; readonly digest: Digest; readonly cluster: ClusterId; readonly conflict: boolean }
+  | { readonly kind: "decided"; readonly entry: Entry; readonly noOp: boolean }
+  | { readonly kind: "recorded"; readonly height: number; readonly finalSequence: Sequence; readonly block: Block }
+  | { readonly kind: "queried"; readonly digest: Digest }
+  | { readonly kind: "stable"; readonly slot: number; readonly height: number }
+  | { readonly kind: "suspected"; readonly view: number };
+
+/** What one turn asks of the world. */
+export interface Effects {
+  readonly persist: Write[];
+  readonly send: Send[];
+  readonly reply: ReplyTo[];
+  readonly notes: Note[];
+}
+
+export function noEffects(): Effects {
+  return { persist: [], send: [], reply: [], notes: [] };
+}
+
+/** A slot of this cluster's log that is decided: what `cross` knows of an engine. */
+export interface Decided {
+  readonly entry: Entry;
+  readonly certificate: Certificate;
+}
+
+/** Reads of durable state as of the last performed turn. Deterministic given the store: the simulator has one, too. */
+export interface Reader {
+  get(key: Uint8Array): Uint8Array | undefined;
+}

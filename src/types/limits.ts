@@ -1,0 +1,67 @@
+// Every bound of the system, with its reason. Over a bound: refuse or drop, count, never grow. Sizes in bytes, times in
+// milliseconds, everything else in pieces; the unit or "Max" ends the name.
+
+export const limits = {
+  // -- what a client may sign
+  accountBytesMax: 64, // fits an IBAN (34) with a prefix, and an account row stays under 128 bytes
+  postingsMax: 64, // debits or credits of one transfer: a payroll line, not a payroll
+  operationsMax: 10_000, // per request: a payment gateway's batch, about 600 KiB
+  requestBytesMax: 1 << 20, // holds operationsMax typical transfers, and is well under a frame
+  requestLifetimeMs: 600_000, // how far validUntil may lie ahead (protocol 4): bounds the remembered ids
+  accountsPerReadMax: 1024, // one screenful of reads, a reply of about 100 KiB
+  nonceMax: Number.MAX_SAFE_INTEGER, // exact as a number
+
+  // -- topology
+  clustersMax: 1024, // a cross-shard vector stays under 16 KiB; ids may go up to clusterIdMax
+  clusterIdMax: 65_535, // the cluster's share of a sequence (protocol 2)
+  nodesPerClusterMax: 64, // certificates stay under 8 KiB
+  clientsMax: 100_000,
+  genesisAccountsMax: 10_000_000,
+  topologyBytesMax: 16 << 20,
+  supplyMax: (1n << 63n) - 1n, // the sum of all balances; half of 2^64, so no credit can overflow
+
+  // -- blocks
+  blockRequestsMax: 2000, // about 500 KiB of one-transfer requests: 100 ms of signature checks
+  blockBytesMax: 2 << 20, // at least one request of the largest size
+  blockOperationsMax: 20_000, // bounds the time one block may take to execute (about 50 ms)
+  clockAheadMs: 30_000, // a block from further ahead is held (protocol 4)
+
+  // -- the log
+  counterMax: 2 ** 37 - 1, // so that counter * 65,536 + cluster is exact as a number
+  counterJumpMax: 1024, // what a backup accepts without evidence (protocol 2)
+  windowSlots: 256, // own blocks in flight above the stable checkpoint (protocol 2)
+  slotsAheadMax: 4096, // foreign blocks and no-ops are placed outside the window, yet not without end
+  checkpointSlots: 64, // protocol 6: window >= 4 intervals
+  heldMessagesMax: 4096, // messages that wait for an earlier slot, a later view or a block
+  remoteVotesMax: 16_384, // blocks whose foreign votes are being counted
+
+  // -- primaries
+  queuedRequestsMax: 20_000, // about 3 s of one cluster's best throughput; over it: busy, retry after
+  blocksInFlightMax: 4, // per set of involved clusters: pipelining without splitting batches too small
+  queriesPerTurnMax: 64, // answers to ACCEPT-QUERY that one turn gives
+
+  // -- time
+  intraTimeoutMs: 1000, // an entry's or request's timer (protocol 2.4)
+  crossTimeoutMs: 2500, // larger than the intra timer (protocol 3.4)
+  timeoutMaxMs: 10_000, // cap of the doubling
+  adaptiveBlocks: 128, // blocks over which a pair's conflict share is measured (protocol 3.2)
+
+  // -- execution
+  undeliveredMax: 4096, // blocks evaluated but waiting for foreign verdicts
+  earlyVerdictsMax: 16_384, // blocks whose verdicts came before the block was delivered
+
+  // -- host
+  turnEventsMax: 512, // events of one turn: bounds its latency
+  inboxMessagesMax: 65_536, // verified messages that wait for a turn
+
+  // -- network
+  frameBytesMax: 4 << 20, // holds the largest message; longer ones end the stream before allocation
+  frameMessagesMax: 4096, // messages of one turn to one peer
+  peerQueueBytesMax: 16 << 20, // queued for one slow peer; then its frames are dropped
+  connectionsMax: 4096, // all nodes of a large network and its clients
+  connectionsPerSecondMax: 100, // of one remote address: slows a scanner, not a restart
+  handshakesMax: 64, // connections that are not yet authenticated
+  handshakeTimeoutMs: 10_000, // an unauthenticated connection may live so long
+  dialBackoffMaxMs: 2000, // between attempts to reach a node that is down
+  gossipBytesMax: 4096,
+} as const;

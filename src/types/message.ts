@@ -1,0 +1,195 @@
+// Every message of the protocol (protocol 8), decoded. The table at the end says of each kind its number on the wire,
+// whether it is signed, and what its envelope carries; a new kind breaks the build until all tables know it. A message
+// that reaches the core was verified at the door (node/ingress.ts): signature, sender, bounds, static validity.
+
+import type { Block, Request } from "./block.js";
+import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "./ids.js";
+import type { AccountState, Certificate, Signed, WireReply } from "./schema.js";
+
+/** One node's statement about one entry of one cluster's log. */
+export interface Vote {
+  readonly entry: Entry;
+  readonly node: number;
+}
+
+export interface Propose extends Vote {
+  readonly kind: "propose";
+  /** Sequence of the primary's choice for the slot before; 0 for slot 1. */
+  readonly previous: Sequence;
+  readonly block: Block;
+}
+
+export interface Accept extends Vote {
+  readonly kind: "accept";
+}
+
+export interface SuperPropose extends Vote {
+  readonly kind: "super-propose";
+  readonly block: Block;
+}
+
+export interface SuperAccept extends Vote {
+  readonly kind: "super-accept";
+  readonly previous: Sequence;
+  /** Only from the primary: its choice and the block. Others' are votes. */
+  readonly block: Block | undefined;
+}
+
+export interface Commit {
+  readonly kind: "commit";
+  readonly cluster: ClusterId;
+  readonly node: number;
+  readonly digest: Digest;
+  /** Ascending by cluster. Byzantine: one, of the signer's cluster. */
+  readonly entries: readonly Entry[];
+}
+
+export interface Result {
+  readonly kind: "result";
+  readonly cluster: ClusterId;
+  readonly node: number;
+  readonly digest: Digest;
+  /** One result number per operation of the block; "foreign" where this cluster has no say. */
+  readonly verdicts: Uint8Array;
+}
+
+export interface AcceptQuery {
+  readonly kind: "accept-query";
+  readonly digest: Digest;
+  readonly missing: readonly ClusterId[];
+  readonly verdicts: readonly ClusterId[];
+  readonly body: boolean;
+  readonly evidence: Certificate | undefined;
+}
+
+export interface Committed {
+  readonly kind: "committed";
+  readonly digest: Digest;
+  readonly certificates: readonly Certificate[];
+}
+
+export interface Unknown {
+  readonly kind: "unknown";
+  readonly digest: Digest;
+}
+
+export interface Fetch {
+  readonly kind: "fetch";
+  readonly digest: Digest;
+}
+
+export interface Chunk {
+  readonly kind: "chunk";
+  readonly digest: Digest;
+  readonly certificates: readonly Certificate[];
+  readonly block: Block;
+}
+
+export interface Checkpoint {
+  readonly kind: "checkpoint";
+  readonly cluster: ClusterId;
+  readonly node: number;
+  readonly slot: Slot;
+  readonly sequence: Sequence;
+  readonly height: number;
+  readonly record: Digest;
+  readonly finalSequence: Sequence;
+  readonly state: Digest;
+}
+
+export interface ClientRequest {
+  readonly kind: "request";
+  readonly request: Request;
+}
+
+export interface Reply extends Omit<WireReply, "cluster"> {
+  readonly kind: "reply";
+  readonly cluster: ClusterId;
+}
+
+export interface Read {
+  readonly kind: "read";
+  readonly nonce: number;
+  readonly accounts: readonly string[];
+}
+
+export interface ReadReply {
+  readonly kind: "read-reply";
+  readonly cluster: ClusterId;
+  readonly node: number;
+  readonly nonce: number;
+  readonly height: number;
+  readonly accounts: readonly AccountState[];
+}
+
+/** What nodes say to nodes. */
+export type NodeMessage =
+  | Propose
+  | Accept
+  | SuperPropose
+  | SuperAccept
+  | Commit
+  | Result
+  | AcceptQuery
+  | Committed
+  | Unknown
+  | Fetch
+  | Chunk
+  | Checkpoint;
+
+/** What clients and nodes say to each other. */
+export type ClientMessage = ClientRequest | Reply | Read | ReadReply;
+
+export type Message = NodeMessage | ClientMessage;
+export type MessageKind = Message["kind"];
+
+/** A message of a node, past the door. `signed` are its exact bytes where its kind is signed. */
+export interface Verified<M extends NodeMessage = NodeMessage> {
+  readonly from: NodeRef;
+  readonly message: M;
+  readonly signed: Signed | undefined;
+}
+
+/** How a kind travels. `signed`: always, never, or in the name of nodes of byzantine clusters only. */
+export interface Carriage {
+  readonly number: number;
+  readonly signed: "always" | "never" | "byzantine";
+  readonly block: boolean;
+}
+
+/** Numbers are part of the signed bytes: never reuse one. */
+export const carriage: Readonly<Record<MessageKind, Carriage>> = {
+  request: { number: 1, signed: "always", block: false },
+  reply: { number: 2, signed: "never", block: false },
+  read: { number: 3, signed: "never", block: false },
+  "read-reply": { number: 4, signed: "never", block: false },
+  propose: { number: 10, signed: "byzantine", block: true },
+  accept: { number: 11, signed: "byzantine", block: false },
+  "super-propose": { number: 12, signed: "byzantine", block: true },
+  "super-accept": { number: 13, signed: "byzantine", block: true },
+  commit: { number: 14, signed: "always", block: false },
+  result: { number: 15, signed: "always", block: false },
+  "accept-query": { number: 16, signed: "never", block: false },
+  committed: { number: 17, signed: "never", block: false },
+  unknown: { number: 18, signed: "never", block: false },
+  fetch: { number: 19, signed: "never", block: false },
+  chunk: { number: 20, signed: "never", block: true },
+  checkpoint: { number: 24, signed: "always", block: false },
+  // 21 PREPARE, 22 PROMISE, 23 NEW-VIEW, 25 VIEW-CHANGE: kept for view changes
+};
+
+export function kindOfNumber(number: number): MessageKind | undefined {
+  return byNumber.get(number);
+}
+
+const byNumber = new Map(Object.entries(carriage).map(([kind, { number }]) => [number, kind as MessageKind]));
+
+/** Exhaustive switches end here. */
+export function unreachable(value: never): never {
+  throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}
+
+export interface ViewAnnouncement {
+  readonly cluster: ClusterId;
+  readonly view: View;
+}

@@ -1,0 +1,177 @@
+// The wire and storage schema in code, one declaration per message of wire.proto, which is the published form (a test
+// compares them field by field). Bounds come from limits.ts. What each message means is in message.ts and docs/protocol.md.
+
+import { bool, bytes, bytesList, list, nested, numbers, type Schema, schema, text, textList, u32, u53, u64 } from "./codec.js";
+import { limits } from "./limits.js";
+
+type Of<S> = S extends Schema<infer T> ? T : never;
+
+const KEY_BYTES = 32;
+const DIGEST_BYTES = 32;
+const SIGNATURE_BYTES = 64;
+const BODY_BYTES_MAX = limits.frameBytesMax;
+
+// ---- what a client signs
+export const postingSchema = schema({ account: text(1, limits.accountBytesMax), amount: u64(2) });
+export const operationSchema = schema({
+  open: text(1, limits.accountBytesMax),
+  debits: list(2, postingSchema, limits.postingsMax),
+  credits: list(3, postingSchema, limits.postingsMax),
+});
+export const requestBodySchema = schema({
+  client: bytes(1, KEY_BYTES),
+  nonce: u53(2),
+  validUntil: u53(3),
+  operations: list(4, operationSchema, limits.operationsMax),
+});
+export const signedSchema = schema({ body: bytes(1, BODY_BYTES_MAX), signature: bytes(2, SIGNATURE_BYTES) });
+
+// ---- blocks
+export const blockSchema = schema({
+  clusters: numbers(1, limits.clustersMax),
+  time: u53(2),
+  requests: list(3, signedSchema, limits.blockRequestsMax),
+});
+export const blockHeaderSchema = schema({
+  clusters: numbers(1, limits.clustersMax),
+  time: u53(2),
+  count: u32(3),
+  root: bytes(4, DIGEST_BYTES),
+});
+
+// ---- consensus
+export const voteSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  view: u53(3),
+  round: u32(4),
+  slot: u53(5),
+  sequence: u53(6),
+  digest: bytes(7, DIGEST_BYTES),
+  previous: u53(8),
+});
+export const commitEntrySchema = schema({ cluster: u32(1), view: u53(2), round: u32(3), slot: u53(4), sequence: u53(5) });
+export const commitSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  digest: bytes(3, DIGEST_BYTES),
+  entries: list(4, commitEntrySchema, limits.clustersMax),
+});
+export const certificateSchema = schema({ cluster: u32(1), commits: list(2, signedSchema, limits.nodesPerClusterMax) });
+export const resultSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  digest: bytes(3, DIGEST_BYTES),
+  verdicts: bytes(4, limits.blockOperationsMax),
+});
+export const querySchema = schema({
+  digest: bytes(1, DIGEST_BYTES),
+  missing: numbers(2, limits.clustersMax),
+  verdicts: numbers(3, limits.clustersMax),
+  body: bool(4),
+  evidence: nested(5, certificateSchema),
+});
+export const committedSchema = schema({
+  digest: bytes(1, DIGEST_BYTES),
+  certificates: list(2, certificateSchema, limits.clustersMax),
+});
+export const unknownSchema = schema({ digest: bytes(1, DIGEST_BYTES) });
+export const fetchSchema = schema({ digest: bytes(1, DIGEST_BYTES) });
+export const chunkSchema = schema({
+  digest: bytes(1, DIGEST_BYTES),
+  certificates: list(2, certificateSchema, limits.clustersMax),
+});
+export const checkpointSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  slot: u53(3),
+  sequence: u53(4),
+  height: u53(5),
+  record: bytes(6, DIGEST_BYTES),
+  finalSequence: u53(7),
+  state: bytes(8, DIGEST_BYTES),
+});
+
+// ---- clients
+export const replySchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  nonce: u53(3),
+  request: bytes(4, DIGEST_BYTES),
+  refusal: u32(5),
+  results: bytes(6, limits.operationsMax),
+  height: u53(7),
+  sequence: u53(8),
+  digest: bytes(9, DIGEST_BYTES),
+  view: u53(10),
+  retryAfterMs: u53(11),
+});
+export const readSchema = schema({ nonce: u53(1), accounts: textList(2, limits.accountBytesMax, limits.accountsPerReadMax) });
+export const accountStateSchema = schema({
+  account: text(1, limits.accountBytesMax),
+  exists: bool(2),
+  balance: u64(3),
+  owner: bytes(4, KEY_BYTES),
+});
+export const readReplySchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  nonce: u53(3),
+  height: u53(4),
+  accounts: list(5, accountStateSchema, limits.accountsPerReadMax),
+});
+
+// ---- the stream
+export const envelopeSchema = schema({
+  kind: u32(1),
+  body: bytes(2, BODY_BYTES_MAX),
+  signature: bytes(3, SIGNATURE_BYTES),
+  block: bytes(4, limits.blockBytesMax),
+});
+export const frameSchema = schema({ messages: bytesList(1, limits.frameBytesMax, limits.frameMessagesMax) });
+
+// ---- storage
+export const storedEntrySchema = schema({
+  view: u53(1),
+  round: u32(2),
+  slot: u53(3),
+  sequence: u53(4),
+  digest: bytes(5, DIGEST_BYTES),
+});
+export const storedSlotSchema = schema({
+  slot: u53(1),
+  selfAssigned: nested(2, storedEntrySchema),
+  accepted: nested(3, storedEntrySchema),
+  committed: nested(4, storedEntrySchema),
+  decided: nested(5, storedEntrySchema),
+  certificate: nested(6, certificateSchema),
+  prepared: list(7, signedSchema, limits.nodesPerClusterMax + 1),
+});
+export const recordSchema = schema({
+  height: u53(1),
+  parent: bytes(2, DIGEST_BYTES),
+  finalSequence: u53(3),
+  sequences: numbers(4, limits.clustersMax),
+  digest: bytes(5, DIGEST_BYTES),
+  time: u53(6),
+  results: bytes(7, limits.blockOperationsMax),
+});
+export const storedAccountSchema = schema({ balance: u64(1), owner: bytes(2, KEY_BYTES) });
+export const storedReplySchema = schema({
+  request: bytes(1, DIGEST_BYTES),
+  validUntil: u53(2),
+  height: u53(3),
+  sequence: u53(4),
+  digest: bytes(5, DIGEST_BYTES),
+  results: bytes(6, limits.operationsMax),
+});
+
+export type Signed = Of<typeof signedSchema>;
+export type Certificate = Of<typeof certificateSchema>;
+export type Operation = Of<typeof operationSchema>;
+export type Posting = Of<typeof postingSchema>;
+export type StoredSlot = Of<typeof storedSlotSchema>;
+export type StoredEntry = Of<typeof storedEntrySchema>;
+export type WireRecord = Of<typeof recordSchema>;
+export type WireReply = Of<typeof replySchema>;
+export type AccountState = Of<typeof accountStateSchema>;
