@@ -11,7 +11,11 @@ export interface AccountPosting {
 
 export type BlockOperation =
   | { readonly kind: "open"; readonly account: AccountId }
-  | { readonly kind: "transfer"; readonly debits: readonly AccountPosting[]; readonly credits: readonly AccountPosting[] };
+  | {
+      readonly kind: "transfer";
+      readonly debits: readonly AccountPosting[];
+      readonly credits: readonly AccountPosting[];
+    };
 
 export interface Request {
   readonly client: PublicKey;

@@ -2,27 +2,36 @@
 // left out, shortest varints, no unknown fields, no trailing bytes) and every list and byte string has a bound that is
 // checked before anything is allocated. Library decoders accept many encodings of one value, which would give one
 // message many hashes; hence our own. Shapes are declared in schema.ts, published as wire.proto, and a test compares
-// the two. Encoding writes backwards, so that a nested length is known when it is needed.
+// the two. Numbers, lengths and text as bytes are in bytes.ts.
 
-/** Bytes that are not the one encoding of any value. Thrown by `decode`, caught at the door (ingress). */
-export class CodecError extends Error {
-  override readonly name = "CodecError";
-}
+import {
+  CodecError,
+  newWriter,
+  type Reader,
+  readBigVarint,
+  readLength,
+  readText,
+  readVarint,
+  type Writer,
+  writeBigVarint,
+  writeBytes,
+  writeText,
+  writeVarint,
+} from "./bytes.js";
 
-interface Reader {
-  readonly bytes: Uint8Array;
-  at: number;
-  end: number;
-}
+export { CodecError };
 
-interface Writer {
-  bytes: Uint8Array;
-  at: number;
-}
+/** A field's type in wire.proto; of a nested message, its schema. */
+export type WireType = "uint32" | "uint64" | "bool" | "bytes" | "string" | { readonly fields: Fields };
 
 /** How one field's value is read, written and recognised as its default (which is never on the wire). */
 interface Kind<T> {
+  readonly type: WireType;
   readonly wireType: 0 | 2;
+  /** Largest number, or largest length in bytes, of one value. */
+  readonly max: number;
+  /** Of repeated fields: how many values there may be. */
+  readonly countMax?: number;
   readonly absent: () => T;
   readonly isAbsent: (value: T) => boolean;
   readonly write: (to: Writer, value: T) => void;
@@ -53,8 +62,9 @@ export interface Schema<T> {
 export function schema<F extends Fields>(fields: F): Schema<ValueOf<F>> {
   type Value = ValueOf<F>;
   const entries = Object.entries(fields).map(([name, { id, kind }]) => ({ name, kind, tag: id * 8 + kind.wireType }));
-  const byTag = new Map(entries.map((entry) => [entry.tag, entry]));
+  type Entry = (typeof entries)[number];
   const descending = [...entries].reverse();
+  const absent = Object.fromEntries(entries.map(({ name, kind }) => [name, kind.absent()]));
 
   function writeTo(to: Writer, value: Value): void {
     for (const { name, kind, tag } of descending) {
@@ -70,18 +80,20 @@ export function schema<F extends Fields>(fields: F): Schema<ValueOf<F>> {
   }
 
   function readFrom(from: Reader): Value {
-    const value: Record<string, unknown> = {};
-    for (const { name, kind } of entries) value[name] = kind.absent();
-    let last = 0;
+    const value: Record<string, unknown> = { ...absent };
+    let next = 0;
     while (from.at < from.end) {
       const tag = readVarint(from);
-      const entry = byTag.get(tag);
-      if (entry === undefined) throw new CodecError(`unknown field tag ${tag}`);
-      if (tag < last || (tag === last && entry.kind.repeated === undefined)) throw new CodecError("fields out of order");
-      last = tag;
-      const field = entry.kind.read(from, value[entry.name]);
-      if (entry.kind.isAbsent(field)) throw new CodecError(`default value of ${entry.name} on the wire`);
-      value[entry.name] = field;
+      while (next < entries.length && (entries[next] as Entry).tag < tag) next++;
+      const entry = entries[next];
+      if (entry?.tag !== tag) throw new CodecError(`field tag ${tag} is unknown, repeated or out of order`);
+      const { name, kind } = entry;
+      const field = kind.read(from, value[name]);
+      if (kind.repeated === undefined) {
+        if (kind.isAbsent(field)) throw new CodecError(`default value of ${name} on the wire`);
+        next++;
+      }
+      value[name] = field;
     }
     return value as Value;
   }
@@ -102,10 +114,15 @@ export function schema<F extends Fields>(fields: F): Schema<ValueOf<F>> {
   };
 }
 
+const scratch = newWriter();
+
+const U32_MAX = 0xffff_ffff;
+const U53_MAX = Number.MAX_SAFE_INTEGER;
+
 /** Unsigned 32 bits. */
-export const u32 = (id: number): Field<number> => ({ id, kind: numberKind(0xffff_ffff) });
+export const u32 = (id: number): Field<number> => ({ id, kind: numberKind("uint32", U32_MAX) });
 /** Unsigned, at most 2^53 - 1: exact as a number. */
-export const u53 = (id: number): Field<number> => ({ id, kind: numberKind(Number.MAX_SAFE_INTEGER) });
+export const u53 = (id: number): Field<number> => ({ id, kind: numberKind("uint64", U53_MAX) });
 /** Unsigned 64 bits as a bigint: amounts of money. */
 export const u64 = (id: number): Field<bigint> => ({ id, kind: bigintKind });
 export const bool = (id: number): Field<boolean> => ({ id, kind: boolKind });
@@ -124,18 +141,34 @@ export const textList = (id: number, bytesMax: number, countMax: number): Field<
   id,
   kind: repeatedKind(textKind(bytesMax), countMax),
 });
+/** Packed list of numbers, unsigned 32 bits each. */
+export const u32List = (id: number, countMax: number): Field<readonly number[]> => ({
+  id,
+  kind: packedKind(numberKind("uint32", U32_MAX), countMax),
+});
 /** Packed list of numbers, at most 2^53 - 1 each. */
-export const numbers = (id: number, countMax: number): Field<readonly number[]> => ({ id, kind: packedKind(countMax) });
+export const u53List = (id: number, countMax: number): Field<readonly number[]> => ({
+  id,
+  kind: packedKind(numberKind("uint64", U53_MAX), countMax),
+});
 
 // ---- kinds ---------------------------------------------------------------------------------------------------------
 
-function numberKind(max: number): Kind<number> {
+const NO_BYTES = new Uint8Array(0);
+/** Shared by all values that lack a list; the first element read makes a list of their own. */
+const NO_ELEMENTS: readonly never[] = Object.freeze([]);
+
+function numberKind(type: "uint32" | "uint64", max: number): Kind<number> {
   return {
+    type,
     wireType: 0,
+    max,
     absent: () => 0,
     isAbsent: (value) => value === 0,
     write(to, value) {
-      if (!Number.isInteger(value) || value < 0 || value > max) throw new RangeError(`${value} is not within 0..${max}`);
+      if (!Number.isInteger(value) || value < 0 || value > max) {
+        throw new RangeError(`${value} is no integer within 0..${max}`);
+      }
       writeVarint(to, value);
     },
     read(from) {
@@ -147,7 +180,9 @@ function numberKind(max: number): Kind<number> {
 }
 
 const bigintKind: Kind<bigint> = {
+  type: "uint64",
   wireType: 0,
+  max: 2 ** 64,
   absent: () => 0n,
   isAbsent: (value) => value === 0n,
   write: writeBigVarint,
@@ -155,7 +190,9 @@ const bigintKind: Kind<bigint> = {
 };
 
 const boolKind: Kind<boolean> = {
+  type: "bool",
   wireType: 0,
+  max: 1,
   absent: () => false,
   isAbsent: (value) => !value,
   write: (to) => writeVarint(to, 1),
@@ -168,15 +205,14 @@ const boolKind: Kind<boolean> = {
 
 function bytesKind(bytesMax: number): Kind<Uint8Array> {
   return {
+    type: "bytes",
     wireType: 2,
-    absent: () => EMPTY,
+    max: bytesMax,
+    absent: () => NO_BYTES,
     isAbsent: (value) => value.length === 0,
     write(to, value) {
       if (value.length > bytesMax) throw new RangeError(`${value.length} bytes, at most ${bytesMax}`);
-      reserve(to, value.length);
-      to.at -= value.length;
-      to.bytes.set(value, to.at);
-      writeVarint(to, value.length);
+      writeBytes(to, value);
     },
     read(from) {
       const end = readLength(from, bytesMax);
@@ -189,41 +225,32 @@ function bytesKind(bytesMax: number): Kind<Uint8Array> {
 
 function textKind(bytesMax: number): Kind<string> {
   return {
+    type: "string",
     wireType: 2,
+    max: bytesMax,
     absent: () => "",
     isAbsent: (value) => value === "",
-    write(to, value) {
-      const encoded = utf8.encode(value);
-      if (encoded.length > bytesMax) throw new RangeError(`${encoded.length} bytes of text, at most ${bytesMax}`);
-      reserve(to, encoded.length);
-      to.at -= encoded.length;
-      to.bytes.set(encoded, to.at);
-      writeVarint(to, encoded.length);
-    },
-    read(from) {
-      const end = readLength(from, bytesMax);
-      const value = readText(from.bytes, from.at, end);
-      from.at = end;
-      return value;
-    },
+    write: (to, value) => writeText(to, value, bytesMax),
+    read: (from) => readText(from, bytesMax),
   };
 }
 
 function nestedKind<T>(of: Schema<T>): Kind<T | undefined> {
   return {
+    type: of,
     wireType: 2,
+    max: Number.MAX_SAFE_INTEGER,
     absent: () => undefined,
     isAbsent: (value) => value === undefined,
     write(to, value) {
-      const end = to.at;
-      const tail = to.bytes.length - end;
+      const tail = to.bytes.length - to.at;
       of.writeTo(to, value as T);
       // The buffer may have been replaced by a larger one meanwhile; distances from its end stay true.
       writeVarint(to, to.bytes.length - to.at - tail);
     },
     read(from) {
       const outer = from.end;
-      from.end = readLength(from, Number.MAX_SAFE_INTEGER);
+      from.end = readLength(from, outer);
       const value = of.readFrom(from);
       from.end = outer;
       return value;
@@ -236,9 +263,13 @@ function required<T>(kind: Kind<T | undefined>): Kind<T> {
 }
 
 function repeatedKind<T>(kind: Kind<T>, countMax: number): Kind<readonly T[]> {
+  const none = kind.absent();
   return {
+    type: kind.type,
     wireType: 2,
-    absent: () => [],
+    max: kind.max,
+    countMax,
+    absent: () => NO_ELEMENTS,
     isAbsent: (values) => values.length === 0,
     write: () => undefined,
     repeated(to, tag, values) {
@@ -250,141 +281,38 @@ function repeatedKind<T>(kind: Kind<T>, countMax: number): Kind<readonly T[]> {
     },
     read(from, previous) {
       if (previous.length >= countMax) throw new CodecError(`more than ${countMax} elements`);
-      (previous as T[]).push(kind.read(from, kind.absent()));
+      const element = kind.read(from, none);
+      if (previous.length === 0) return [element];
+      (previous as T[]).push(element);
       return previous;
     },
   };
 }
 
-function packedKind(countMax: number): Kind<readonly number[]> {
+function packedKind(kind: Kind<number>, countMax: number): Kind<readonly number[]> {
   return {
+    type: kind.type,
     wireType: 2,
-    absent: () => [],
+    max: kind.max,
+    countMax,
+    absent: () => NO_ELEMENTS,
     isAbsent: (values) => values.length === 0,
     write(to, values) {
       if (values.length > countMax) throw new RangeError(`${values.length} numbers, at most ${countMax}`);
       const tail = to.bytes.length - to.at;
-      for (let i = values.length - 1; i >= 0; i--) writeVarint(to, values[i] as number);
+      for (let i = values.length - 1; i >= 0; i--) kind.write(to, values[i] as number);
       writeVarint(to, to.bytes.length - to.at - tail);
     },
     read(from) {
-      const end = readLength(from, Number.MAX_SAFE_INTEGER);
       const outer = from.end;
-      from.end = end;
+      from.end = readLength(from, outer);
       const values: number[] = [];
-      while (from.at < end) {
+      while (from.at < from.end) {
         if (values.length >= countMax) throw new CodecError(`more than ${countMax} numbers`);
-        values.push(readVarint(from));
+        values.push(kind.read(from, 0));
       }
       from.end = outer;
       return values;
     },
   };
-}
-
-// ---- bytes ---------------------------------------------------------------------------------------------------------
-
-const EMPTY = new Uint8Array(0);
-const SCRATCH_BYTES = 64 * 1024;
-const scratch: Writer = { bytes: new Uint8Array(SCRATCH_BYTES), at: 0 };
-const utf8 = new TextEncoder();
-const utf8Strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-
-/** Makes room for `count` more bytes in front, doubling the buffer when it is too small. */
-function reserve(to: Writer, count: number): void {
-  if (to.at >= count) return;
-  const used = to.bytes.length - to.at;
-  const larger = new Uint8Array(Math.max(to.bytes.length * 2, used + count));
-  larger.set(to.bytes.subarray(to.at), larger.length - used);
-  to.bytes = larger;
-  to.at = larger.length - used;
-}
-
-function writeVarint(to: Writer, value: number): void {
-  let length = 1;
-  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) length++;
-  reserve(to, length);
-  to.at -= length;
-  let at = to.at;
-  let rest = value;
-  while (rest > 0x7fff_ffff) {
-    to.bytes[at++] = (rest % 128) | 0x80;
-    rest = Math.floor(rest / 128);
-  }
-  while (rest > 0x7f) {
-    to.bytes[at++] = (rest & 0x7f) | 0x80;
-    rest >>>= 7;
-  }
-  to.bytes[at] = rest;
-}
-
-function writeBigVarint(to: Writer, value: bigint): void {
-  if (value < 0n || value > 0xffff_ffff_ffff_ffffn) throw new RangeError(`${value} does not fit 64 bits`);
-  if (value <= 0x1f_ffff_ffff_ffffn) return writeVarint(to, Number(value));
-  const groups: number[] = [];
-  for (let rest = value; rest > 0n; rest >>= 7n) groups.push(Number(rest & 0x7fn) | 0x80);
-  const last = groups.length - 1;
-  groups[last] = (groups[last] as number) & 0x7f;
-  reserve(to, groups.length);
-  to.at -= groups.length;
-  to.bytes.set(groups, to.at);
-}
-
-function readVarint(from: Reader): number {
-  let value = 0;
-  let scale = 1;
-  for (let count = 0; ; count++) {
-    if (from.at >= from.end) throw new CodecError("varint cut off");
-    const byte = from.bytes[from.at++] as number;
-    value += (byte & 0x7f) * scale;
-    if (value > Number.MAX_SAFE_INTEGER || count > 7) throw new CodecError("number above 2^53 - 1");
-    if (byte < 0x80) {
-      if (byte === 0 && count > 0) throw new CodecError("varint not the shortest");
-      return value;
-    }
-    scale *= 128;
-  }
-}
-
-function readBigVarint(from: Reader): bigint {
-  let low = 0;
-  let high = 0n;
-  for (let count = 0; ; count++) {
-    if (from.at >= from.end) throw new CodecError("varint cut off");
-    const byte = from.bytes[from.at++] as number;
-    if (count < 7) low += (byte & 0x7f) * 128 ** count;
-    else high |= BigInt(byte & 0x7f) << BigInt(7 * (count - 7));
-    if (count > 9 || (count === 9 && byte > 1)) throw new CodecError("number above 2^64 - 1");
-    if (byte < 0x80) {
-      if (byte === 0 && count > 0) throw new CodecError("varint not the shortest");
-      return high === 0n ? BigInt(low) : (high << 49n) | BigInt(low);
-    }
-  }
-}
-
-/** Reads a length and returns the position where the counted bytes end. */
-function readLength(from: Reader, bytesMax: number): number {
-  const length = readVarint(from);
-  if (length > bytesMax) throw new CodecError(`${length} bytes, at most ${bytesMax}`);
-  if (length > from.end - from.at) throw new CodecError("cut off");
-  return from.at + length;
-}
-
-/** Short ASCII, the usual case, is read faster by hand than by the platform's decoder. */
-function readText(bytes: Uint8Array, start: number, end: number): string {
-  let ascii = "";
-  for (let at = start; at < end; at++) {
-    const byte = bytes[at] as number;
-    if (byte > 0x7f) return decodeUtf8(bytes.subarray(start, end));
-    ascii += String.fromCharCode(byte);
-  }
-  return ascii;
-}
-
-function decodeUtf8(bytes: Uint8Array): string {
-  try {
-    return utf8Strict.decode(bytes);
-  } catch {
-    throw new CodecError("text is not UTF-8");
-  }
 }

@@ -1,6 +1,7 @@
-// Every code that a client, peer or operator can meet. Results are what execution says of one operation (protocol 4) and
-// are part of the ledger: their numbers never change. Refusals are answers to requests that were not ordered. Rejections
-// are counted at the door and never answered. Configuration and tool errors carry a code of their own (see CodedError).
+// Every code that a client, peer or operator can meet. Results are what execution says of one operation (protocol 4)
+// and are part of the ledger: their numbers never change. Refusals are answers to requests that were not ordered.
+// Rejections are counted at the door and never answered. Configuration and tool errors carry a code of their own (see
+// CodedError).
 
 /** Result of one operation, as stored in records: the number is the position in this list. */
 export const RESULTS = [
@@ -61,6 +62,7 @@ export type Rejection =
   | "oversized"
   | "unknown-kind"
   | "unknown-sender"
+  | "wrong-network" // the peer's topology differs from ours
   | "wrong-sender" // the body names another node than the channel
   | "bad-signature"
   | "bad-certificate"

@@ -3,13 +3,16 @@
 // reply; notes carry no obligation. A turn's effects are collected in one object and performed together.
 
 import type { Block, Request } from "./block.js";
+import type { Refusal } from "./codes.js";
 import type { ClusterId, Digest, Entry, NodeRef, PublicKey, Sequence } from "./ids.js";
-import type { ClientMessage, NodeMessage, Read, Verified } from "./message.js";
+import type { ClientMessage, ClientRequest, NodeMessage, Read, Verified } from "./message.js";
 import type { Certificate } from "./schema.js";
 
 export type Event =
   | { readonly kind: "message"; readonly verified: Verified }
   | { readonly kind: "request"; readonly request: Request; readonly from: PublicKey }
+  /** A client's request that the door refused, well-formed enough to be answered. */
+  | { readonly kind: "refused"; readonly client: PublicKey; readonly nonce: number; readonly hash: Digest; readonly code: Refusal }
   | { readonly kind: "read"; readonly read: Read; readonly from: PublicKey }
   /** Time has reached the `wakeAt` of an earlier turn. */
   | { readonly kind: "tick" };
@@ -23,7 +26,8 @@ export interface Write {
 export interface Send {
   /** The node itself included: its own votes come back through the door once they are durable. */
   readonly to: readonly NodeRef[];
-  readonly message: NodeMessage;
+  /** A request: forwarded by a backup to its primary. */
+  readonly message: NodeMessage | ClientRequest;
 }
 
 export interface ReplyTo {
@@ -34,8 +38,19 @@ export interface ReplyTo {
 /** For logs, metrics and transcripts. */
 export type Note =
   | { readonly kind: "rejected"; readonly code: string; readonly from: NodeRef | undefined; readonly message: string }
-  | { readonly kind: "proposed"; readonly entry: Entry; readonly requests: number; readonly clusters: readonly ClusterId[] }
-  | { readonly kind: "super-proposed"; readonly digest: Digest; readonly cluster: ClusterId; readonly conflict: boolean }
+  | {
+      readonly kind: "proposed";
+      readonly entry: Entry;
+      readonly requests: number;
+      readonly clusters: readonly ClusterId[];
+    }
+  | {
+      readonly kind: "super-proposed";
+      readonly digest: Digest;
+      readonly cluster: ClusterId;
+      readonly conflict: boolean;
+    }
+  | { readonly kind: "assigned"; readonly entry: Entry }
   | { readonly kind: "decided"; readonly entry: Entry; readonly noOp: boolean }
   | { readonly kind: "recorded"; readonly height: number; readonly finalSequence: Sequence; readonly block: Block }
   | { readonly kind: "queried"; readonly digest: Digest }

@@ -29,7 +29,7 @@ export interface NodeRef {
   readonly node: NodeIndex;
 }
 
-/** Ordered by view, then round. Round 0 is self-assigned by nodes, round 1 assigned by the primary (protocol 2, 3.1). */
+/** Ordered by view, then round. Round 0 is self-assigned by nodes, round 1 by the primary (protocol 2, 3.1). */
 export interface Ballot {
   readonly view: View;
   readonly round: 0 | 1;

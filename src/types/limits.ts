@@ -37,7 +37,8 @@ export const limits = {
 
   // -- primaries
   queuedRequestsMax: 20_000, // about 3 s of one cluster's best throughput; over it: busy, retry after
-  blocksInFlightMax: 4, // per set of involved clusters: pipelining without splitting batches too small
+  blocksInFlightMax: 2, // own blocks of one primary: one under way while the next one fills
+  crossBlocksInFlightMax: 1, // of each set of clusters: their blocks cost more, so they should be fuller
   queriesPerTurnMax: 64, // answers to ACCEPT-QUERY that one turn gives
 
   // -- time
@@ -59,9 +60,17 @@ export const limits = {
   frameMessagesMax: 4096, // messages of one turn to one peer
   peerQueueBytesMax: 16 << 20, // queued for one slow peer; then its frames are dropped
   connectionsMax: 4096, // all nodes of a large network and its clients
+  clientConnectionsMax: 3072, // clients never take the last places, so a node can always come back
+  connectionsPerClientMax: 4, // processes that share one client key; the oldest gives way
   connectionsPerSecondMax: 100, // of one remote address: slows a scanner, not a restart
   handshakesMax: 64, // connections that are not yet authenticated
   handshakeTimeoutMs: 10_000, // an unauthenticated connection may live so long
+  dialTimeoutMs: 5000, // socket, handshake and protocol choice together, also on a busy machine
+  dialBackoffMinMs: 50, // before the second attempt; doubles from there
   dialBackoffMaxMs: 2000, // between attempts to reach a node that is down
-  gossipBytesMax: 4096,
+  streamsPerConnectionMax: 16, // ours, gossip and identify need four each way
+  streamWindowBytesMax: 4 << 20, // a whole frame in flight to one peer
+  gossipBytesMax: 4096, // a checkpoint or a view announcement with its signature
+  gossipHeartbeatMs: 5000, // upkeep of the mesh; messages do not wait for it
+  gossipQueueBytesMax: 1 << 20, // gossip to one slow peer, then its messages are dropped
 } as const;

@@ -1,7 +1,23 @@
 // The wire and storage schema in code, one declaration per message of wire.proto, which is the published form (a test
-// compares them field by field). Bounds come from limits.ts. What each message means is in message.ts and docs/protocol.md.
+// compares them field by field). Bounds come from limits.ts. What each message means is in message.ts and
+// docs/protocol.md.
 
-import { bool, bytes, bytesList, list, nested, numbers, type Schema, schema, text, textList, u32, u53, u64 } from "./codec.js";
+import {
+  bool,
+  bytes,
+  bytesList,
+  list,
+  nested,
+  type Schema,
+  schema,
+  text,
+  textList,
+  u32,
+  u32List,
+  u53,
+  u53List,
+  u64,
+} from "./codec.js";
 import { limits } from "./limits.js";
 
 type Of<S> = S extends Schema<infer T> ? T : never;
@@ -28,12 +44,12 @@ export const signedSchema = schema({ body: bytes(1, BODY_BYTES_MAX), signature: 
 
 // ---- blocks
 export const blockSchema = schema({
-  clusters: numbers(1, limits.clustersMax),
+  clusters: u32List(1, limits.clustersMax),
   time: u53(2),
   requests: list(3, signedSchema, limits.blockRequestsMax),
 });
 export const blockHeaderSchema = schema({
-  clusters: numbers(1, limits.clustersMax),
+  clusters: u32List(1, limits.clustersMax),
   time: u53(2),
   count: u32(3),
   root: bytes(4, DIGEST_BYTES),
@@ -50,7 +66,13 @@ export const voteSchema = schema({
   digest: bytes(7, DIGEST_BYTES),
   previous: u53(8),
 });
-export const commitEntrySchema = schema({ cluster: u32(1), view: u53(2), round: u32(3), slot: u53(4), sequence: u53(5) });
+export const commitEntrySchema = schema({
+  cluster: u32(1),
+  view: u53(2),
+  round: u32(3),
+  slot: u53(4),
+  sequence: u53(5),
+});
 export const commitSchema = schema({
   cluster: u32(1),
   node: u32(2),
@@ -66,8 +88,8 @@ export const resultSchema = schema({
 });
 export const querySchema = schema({
   digest: bytes(1, DIGEST_BYTES),
-  missing: numbers(2, limits.clustersMax),
-  verdicts: numbers(3, limits.clustersMax),
+  missing: u32List(2, limits.clustersMax),
+  verdicts: u32List(3, limits.clustersMax),
   body: bool(4),
   evidence: nested(5, certificateSchema),
 });
@@ -106,7 +128,10 @@ export const replySchema = schema({
   view: u53(10),
   retryAfterMs: u53(11),
 });
-export const readSchema = schema({ nonce: u53(1), accounts: textList(2, limits.accountBytesMax, limits.accountsPerReadMax) });
+export const readSchema = schema({
+  nonce: u53(1),
+  accounts: textList(2, limits.accountBytesMax, limits.accountsPerReadMax),
+});
 export const accountStateSchema = schema({
   account: text(1, limits.accountBytesMax),
   exists: bool(2),
@@ -151,7 +176,7 @@ export const recordSchema = schema({
   height: u53(1),
   parent: bytes(2, DIGEST_BYTES),
   finalSequence: u53(3),
-  sequences: numbers(4, limits.clustersMax),
+  sequences: u53List(4, limits.clustersMax),
   digest: bytes(5, DIGEST_BYTES),
   time: u53(6),
   results: bytes(7, limits.blockOperationsMax),

@@ -35,7 +35,7 @@ export type ShardMap =
   /** Accounts of the table, and one cluster for all others. */
   | { readonly by: "table"; readonly accounts: ReadonlyMap<AccountId, ClusterId>; readonly others: ClusterId };
 
-/** `count` accounts named `${prefix}0` .. `${prefix}${count - 1}`, or one account named `prefix` when count is undefined. */
+/** `count` accounts named `${prefix}0` .. `${prefix}${count - 1}`; without a count, one account named `prefix`. */
 export interface GenesisAccounts {
   readonly prefix: string;
   readonly count: number | undefined;

@@ -1,0 +1,105 @@
+// `sharper account`: open accounts, look at them, and list those that a key owns from the start.
+
+import type { Argv, CommandModule } from "yargs";
+import { loadTopology } from "../client/sdk.js";
+import { genesisAccounts } from "../cluster/genesis.js";
+import { clusterOfAccount } from "../cluster/shards.js";
+import { readKeyFile } from "../crypto/keys.js";
+import { CodedError } from "../types/codes.js";
+import { isAccountId } from "../types/ids.js";
+import { showBalances } from "./balance.js";
+import { type ClientOptions, clientOptions, deadlineMsOf, showOutcome, withClient } from "./client.js";
+import { type CommonOptions, printJson, printLine, printTable, runCommand } from "./output.js";
+
+interface OpenOptions extends ClientOptions {
+  readonly id: string;
+}
+
+interface ShowOptions extends ClientOptions {
+  readonly accounts: readonly string[];
+}
+
+interface ListOptions extends CommonOptions {
+  readonly topology: string;
+  readonly key: string;
+  readonly limit: number;
+}
+
+export const command: CommandModule = {
+  command: "account",
+  describe: "Open accounts, show them, list those of a key",
+  builder: (program) =>
+    program
+      .command(openCommand)
+      .command(showCommand)
+      .command(listCommand)
+      .demandCommand(1, "no command is given: account open, show or list"),
+  handler: () => undefined,
+};
+
+const openCommand: CommandModule<object, OpenOptions> = {
+  command: "open <id>",
+  describe: "Open an account, owned by the client's key",
+  builder: (program) =>
+    clientOptions(program)
+      .positional("id", { type: "string", demandOption: true, describe: "1 to 64 of A-Z a-z 0-9 . _ : -" })
+      .example("$0 account open --topology net/topology.yaml --key net/clients/client-0.key savings", ""),
+  handler: (options) => runCommand(options, () => open(options)),
+};
+
+const showCommand: CommandModule<object, ShowOptions> = {
+  command: "show <accounts..>",
+  describe: "Show balance and owner of accounts",
+  builder: (program) =>
+    clientOptions(program)
+      .positional("accounts", { type: "string", array: true, demandOption: true, describe: "Names of accounts" })
+      .example("$0 account show --topology net/topology.yaml --key net/clients/client-0.key savings", ""),
+  handler: (options) => runCommand(options, () => showBalances(options)),
+};
+
+const listCommand: CommandModule<object, ListOptions> = {
+  command: "list",
+  describe: "List the accounts that the key owns in the topology, with the balances of the start",
+  builder: listOptions,
+  handler: (options) => runCommand(options, () => list(options)),
+};
+
+function listOptions(program: Argv<object>): Argv<ListOptions> {
+  return program
+    .option("topology", { type: "string", demandOption: true, requiresArg: true, describe: "The topology file" })
+    .option("key", { type: "string", demandOption: true, requiresArg: true, describe: "The client's key file" })
+    .option("limit", { type: "number", default: 100, requiresArg: true, describe: "Show so many at most" })
+    .example("$0 account list --topology net/topology.yaml --key net/clients/client-0.key", "");
+}
+
+async function open(options: OpenOptions): Promise<void> {
+  const deadlineMs = deadlineMsOf(options);
+  const id = String(options.id);
+  const outcome = await withClient(
+    options,
+    (client) => client.openAccount(id, { deadlineMs }),
+    (topology) => (isAccountId(id) ? [clusterOfAccount(topology, id)] : []),
+  );
+  showOutcome(outcome, options);
+}
+
+async function list({ topology: path, key, limit, json }: ListOptions): Promise<void> {
+  if (!Number.isInteger(limit) || limit < 1) {
+    throw new CodedError("usage", `--limit is ${limit}; it must be a whole number, 1 or more`);
+  }
+  const topology = await loadTopology(path);
+  const { signer } = await readKeyFile(key);
+  const shown: { readonly account: string; readonly cluster: number; readonly balance: bigint }[] = [];
+  let count = 0;
+  for (const { account, cluster, owner, balance } of genesisAccounts(topology)) {
+    if (owner !== signer.publicKey) continue;
+    count++;
+    if (shown.length < limit) shown.push({ account, cluster, balance });
+  }
+  if (json === true) {
+    printJson({ owner: signer.publicKey, count, accounts: shown });
+    return;
+  }
+  printTable(shown);
+  if (count > shown.length) printLine(`and ${count - shown.length} more; see --limit`);
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+// The `sharper` command. The table below is all that it knows of its commands before one of them runs: a command's
+// module, and with it the network or the database, is loaded only when it is the one called, so that help and short
+// commands start quickly.
+
+import { type CommandEntry, runProgram } from "./program.js";
+
+const commands: readonly CommandEntry[] = [
+  {
+    name: "topology",
+    describe: "Write a new network's topology and keys, or check a topology file",
+    load: () => import("./topology.js"),
+  },
+  { name: "node", describe: "Run one node of a network", load: () => import("./node.js") },
+  {
+    name: "devnet",
+    describe: "Start, look at and stop all nodes of a network on this machine",
+    load: () => import("./devnet.js"),
+  },
+  { name: "account", describe: "Open an account owned by a client's key", load: () => import("./account.js") },
+  { name: "balance", describe: "Show balances of accounts", load: () => import("./balance.js") },
+  { name: "transfer", describe: "Move money between accounts", load: () => import("./transfer.js") },
+  { name: "load", describe: "Generate load and measure throughput and latency", load: () => import("./load.js") },
+  {
+    name: "ledger",
+    describe: "Show, verify and draw the ledgers of stopped nodes",
+    load: () => import("./ledger.js"),
+  },
+  {
+    name: "demo",
+    describe: "Run a whole network with load on it, then verify its ledgers",
+    load: () => import("./demo.js"),
+  },
+];
+
+// A reader that has seen enough, as in `sharper ledger show | head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === "EPIPE" ? 0 : 1);
+});
+
+await runProgram(process.argv.slice(2), commands);

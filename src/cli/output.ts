@@ -1,0 +1,152 @@
+// How commands speak: tables and lines for people and one JSON document for programs on stdout, errors on stderr, and
+// an exit code that says what kind of ending it was. Commands wrap their work in `runCommand` and throw; nothing else
+// of the command line decides about exit codes. No command calls `process.exit`, so that output is written out
+// completely.
+
+import Table from "cli-table3";
+import { CodedError, REFUSALS, RESULTS } from "../types/codes.js";
+
+/** How a command ended. Part of the documented interface: numbers never change. */
+export const ExitCode = {
+  /** Everything was done, every check passed. */
+  ok: 0,
+  /** The command ran, and what it checked is not right (ledger verify, topology check, a demo's verdict). */
+  checkFailed: 1,
+  /** Wrong usage, or input that cannot be used: options, files, keys, topologies. */
+  usage: 2,
+  /** The network rejected the operation; nothing was changed. */
+  rejected: 3,
+  /** The operation may or may not have happened; the message says how to find out. */
+  unknown: 4,
+  /** The network could not be reached, was too busy, or did not answer by the deadline. */
+  unavailable: 5,
+  /** A bug of this program. */
+  bug: 70,
+  /** The user pressed Ctrl-C. */
+  interrupted: 130,
+} as const;
+export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+
+/** Options that every command has. */
+export interface CommonOptions {
+  readonly json?: boolean | undefined;
+}
+
+export type Cell = string | number | bigint | boolean | undefined;
+export type Row = Readonly<Record<string, Cell>>;
+
+/** The exit codes of coded errors that are not plain wrong input (`usage`), which is what all others mean. */
+const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
+  ...[...RESULTS, ...REFUSALS].map((code) => [code, ExitCode.rejected] as const),
+  ["check-failed", ExitCode.checkFailed],
+  ["outcome-unknown", ExitCode.unknown],
+  ["busy", ExitCode.unavailable],
+  ["cluster-unavailable", ExitCode.unavailable],
+  ["unavailable", ExitCode.unavailable],
+  ["deadline", ExitCode.unavailable],
+  ["listen-failed", ExitCode.unavailable],
+  ["EADDRINUSE", ExitCode.unavailable],
+  ["ECONNREFUSED", ExitCode.unavailable],
+]);
+
+export function exitCodeOf(error: unknown): ExitCode {
+  const code = codeOf(error);
+  return code === undefined ? ExitCode.bug : (exitCodes.get(code) ?? ExitCode.usage);
+}
+
+/** Prints a document for programs: one line of JSON; amounts become decimal strings, since JSON readers round. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${toJson(value)}\n`);
+}
+
+export function printLine(line = ""): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Prints rows under the names of their fields, in the order of the first row; numbers stand to the right. */
+export function printTable(rows: readonly Row[]): void {
+  process.stdout.write(renderTable(rows));
+}
+
+/** The text of `printTable`; empty without rows. */
+export function renderTable(rows: readonly Row[]): string {
+  const first = rows[0];
+  if (first === undefined) return "";
+  const names = Object.keys(first);
+  const table = new Table({
+    head: names,
+    colAligns: names.map((name) => (rows.every((row) => isNumeric(row[name])) ? "right" : "left")),
+    style: { head: [], border: [], compact: true },
+  });
+  for (const row of rows) table.push(names.map((name) => showCell(row[name])));
+  return `${table.toString()}\n`;
+}
+
+/** Prints an error the way the options ask for, and returns the exit code that belongs to it. */
+export function fail(error: unknown, { json }: CommonOptions): ExitCode {
+  const exitCode = exitCodeOf(error);
+  const bug = exitCode === ExitCode.bug;
+  const code = codeOf(error) ?? "internal";
+  const message = error instanceof Error ? error.message : String(error);
+  if (json === true) {
+    process.stderr.write(`${toJson({ error: { code, message } })}\n`);
+  } else if (bug && error instanceof Error) {
+    process.stderr.write(`sharper: this is a bug of sharper, please report it\n${error.stack ?? message}\n`);
+  } else {
+    process.stderr.write(`sharper: ${message}\n`);
+  }
+  return exitCode;
+}
+
+/**
+ * Runs a command's work and sets the process's exit code: what the work returns (nothing means ok), or the code of what
+ * it throws. A work that was interrupted through `interruption()` ends with 130 whatever it returns.
+ */
+export async function runCommand(
+  options: CommonOptions,
+  work: () => Promise<ExitCode | undefined> | Promise<void>,
+): Promise<void> {
+  try {
+    process.exitCode = (await work()) ?? ExitCode.ok;
+  } catch (error) {
+    process.exitCode = interrupted?.signal.aborted === true ? ExitCode.interrupted : fail(error, options);
+  }
+  if (interrupted?.signal.aborted === true) process.exitCode = ExitCode.interrupted;
+}
+
+let interrupted: AbortController | undefined;
+
+/**
+ * For commands that clean up on Ctrl-C: a signal that the first Ctrl-C aborts. A second one ends the process at once.
+ * A command that never asks for it is ended by the first Ctrl-C in the platform's way, which shells report as 130 too.
+ */
+export function interruption(): AbortSignal {
+  if (interrupted !== undefined) return interrupted.signal;
+  const controller = new AbortController();
+  interrupted = controller;
+  process.once("SIGINT", () => {
+    process.once("SIGINT", () => process.exit(ExitCode.interrupted));
+    controller.abort();
+  });
+  return controller.signal;
+}
+
+/** Our coded errors and the operating system's (ENOENT, EACCES, ...), which carry a code in the same place. */
+function codeOf(error: unknown): string | undefined {
+  if (error instanceof CodedError) return error.code;
+  if (error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string")
+    return error.code;
+  return undefined;
+}
+
+function toJson(value: unknown): string {
+  return JSON.stringify(value, (_key, field) => (typeof field === "bigint" ? field.toString() : field));
+}
+
+function isNumeric(cell: Cell): boolean {
+  return cell === undefined || typeof cell === "number" || typeof cell === "bigint";
+}
+
+function showCell(cell: Cell): string {
+  return String(cell ?? "");
+}

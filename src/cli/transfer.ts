@@ -1,0 +1,102 @@
+// `sharper transfer`: moves money from accounts of the client's key to any accounts, or finds out what became of an
+// earlier request whose outcome was unknown.
+
+import type { Argv, CommandModule } from "yargs";
+import type { Client, Outcome, PostingOrder } from "../client/sdk.js";
+import { initiatorOf } from "../cluster/block.js";
+import { clusterOfAccount } from "../cluster/shards.js";
+import type { BlockOperation } from "../types/block.js";
+import { CodedError } from "../types/codes.js";
+import { type ClusterId, isAccountId } from "../types/ids.js";
+import type { Topology } from "../types/topology.js";
+import { type ClientOptions, clientOptions, deadlineMsOf, showOutcome, withClient } from "./client.js";
+import { runCommand } from "./output.js";
+
+interface TransferOptions extends ClientOptions {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly amount?: string | undefined;
+  readonly debit?: readonly string[] | undefined;
+  readonly credit?: readonly string[] | undefined;
+  readonly resume?: string | undefined;
+}
+
+interface Movement {
+  readonly debits: readonly PostingOrder[];
+  readonly credits: readonly PostingOrder[];
+}
+
+export const command: CommandModule<object, TransferOptions> = {
+  command: "transfer",
+  describe: "Move money between accounts",
+  builder: transferOptions,
+  handler: (options) => runCommand(options, () => transfer(options)),
+};
+
+function transferOptions(program: Argv<object>): Argv<TransferOptions> {
+  const posting = { type: "string", array: true, nargs: 1, requiresArg: true } as const;
+  return clientOptions(program)
+    .option("from", { type: "string", requiresArg: true, describe: "The account to debit" })
+    .option("to", { type: "string", requiresArg: true, describe: "The account to credit" })
+    .option("amount", { type: "string", requiresArg: true, describe: "A whole number, 1 or more" })
+    .option("debit", { ...posting, describe: "ACCOUNT=AMOUNT to debit; may be repeated" })
+    .option("credit", { ...posting, describe: "ACCOUNT=AMOUNT to credit; may be repeated" })
+    .option("resume", { type: "string", requiresArg: true, describe: "Find out about a request, by its token" })
+    .implies("from", ["to", "amount"])
+    .implies("to", "from")
+    .implies("amount", "from")
+    .implies("debit", "credit")
+    .implies("credit", "debit")
+    .conflicts("from", ["debit", "resume"])
+    .conflicts("debit", "resume")
+    .example("$0 transfer --topology net/topology.yaml --key net/clients/client-0.key --from a0 --to a1 --amount 5", "")
+    .example(
+      "$0 transfer --topology T --key K --debit a0=5 --debit a2=1 --credit a1=6",
+      "From two accounts to one, all or nothing",
+    )
+    .example("$0 transfer --topology T --key K --resume TOKEN", "What became of a request of unknown outcome");
+}
+
+async function transfer(options: TransferOptions): Promise<void> {
+  const deadlineMs = deadlineMsOf(options);
+  if (options.resume !== undefined) {
+    const bytes = Buffer.from(options.resume, "base64url");
+    showOutcome(await withClient(options, (client) => client.resolve(bytes, { deadlineMs })), options);
+    return;
+  }
+  const movement = movementOf(options);
+  const submit = (client: Client): Promise<Outcome> =>
+    client.submit({ operations: [{ kind: "transfer", ...movement }], deadlineMs });
+  showOutcome(await withClient(options, submit, (topology) => initiator(movement, topology)), options);
+}
+
+function movementOf({ from, to, amount, debit, credit }: TransferOptions): Movement {
+  if (from !== undefined && to !== undefined && amount !== undefined) {
+    const value = amountOf(amount, "--amount");
+    return { debits: [{ account: from, amount: value }], credits: [{ account: to, amount: value }] };
+  }
+  if (debit !== undefined && credit !== undefined) {
+    return { debits: debit.map(postingOf), credits: credit.map(postingOf) };
+  }
+  throw new CodedError("usage", 'what to move? Give --from, --to and --amount; see "sharper transfer --help"');
+}
+
+function postingOf(text: string): PostingOrder {
+  const at = text.lastIndexOf("=");
+  if (at > 0) return { account: text.slice(0, at), amount: amountOf(text.slice(at + 1), `the amount of "${text}"`) };
+  throw new CodedError("usage", `"${text}" is no ACCOUNT=AMOUNT, such as a0=5`);
+}
+
+function amountOf(text: string, what: string): bigint {
+  if (/^[0-9]{1,20}$/.test(text)) return BigInt(text);
+  throw new CodedError("usage", `${what} is "${text}"; it must be a whole number of at most 20 digits`);
+}
+
+/** Only its nodes are needed. Accounts that are no names are left to the client, which says so. */
+function initiator({ debits, credits }: Movement, topology: Topology): readonly ClusterId[] {
+  const accounts = [...debits, ...credits].map(({ account }) => account).filter(isAccountId);
+  if (accounts.length < debits.length + credits.length) return [];
+  const clusters = [...new Set(accounts.map((account) => clusterOfAccount(topology, account)))].sort((a, b) => a - b);
+  const operation = { kind: "transfer", debits, credits } as BlockOperation;
+  return [initiatorOf({ clusters, operations: [operation] }, topology)];
+}

@@ -1,0 +1,137 @@
+// Reads of accounts. In a byzantine cluster all nodes are asked, and an answer is what f + 1 of them say equally; in a
+// crash cluster its primary is asked, which has everything first, and the others when it is silent. No answer is older
+// than a result that this client was told before, so a client reads its own writes.
+
+import { witnessesOf } from "../cluster/quorum.js";
+import { CodedError } from "../types/codes.js";
+import { type PublicKey, toHex } from "../types/ids.js";
+import { carriage, type ReadReply } from "../types/message.js";
+import { type AccountState, envelopeSchema, readSchema } from "../types/schema.js";
+import type { Home } from "./home.js";
+import type { Outbox } from "./outbox.js";
+import type { AccountBalance } from "./outcomes.js";
+import { IN_FLIGHT_MAX } from "./requests.js";
+import type { Time } from "./time.js";
+
+const DISAGREEMENT_PAUSE_MS = 50; // nodes that are at different records get so long to meet
+const EMPTY = new Uint8Array(0);
+
+export interface ReadCall {
+  readonly nonce: number;
+  readonly home: Home;
+  /** All of this cluster, at most `limits.accountsPerReadMax`. */
+  readonly accounts: readonly string[];
+  readonly deadlineAt: number;
+  /** Undefined: no answer by the deadline. */
+  readonly onEnd: (answer: readonly AccountBalance[] | undefined) => void;
+}
+
+interface Pending extends ReadCall {
+  readonly message: Uint8Array;
+  /** The latest answer of each node, if it is not too old. */
+  readonly answers: (ReadReply | undefined)[];
+  /** No older record will do. */
+  readonly height: number;
+  resendAt: number;
+  attempts: number;
+}
+
+export class Reads {
+  readonly #outbox: Outbox;
+  readonly #time: Time;
+  readonly #pending = new Map<number, Pending>();
+
+  constructor({ outbox, time }: { readonly outbox: Outbox; readonly time: Time }) {
+    this.#outbox = outbox;
+    this.#time = time;
+  }
+
+  get count(): number {
+    return this.#pending.size;
+  }
+
+  start(call: ReadCall): void {
+    if (this.#pending.size >= IN_FLIGHT_MAX) {
+      throw new CodedError("busy", `${IN_FLIGHT_MAX} reads are in flight; wait for some of them to end`);
+    }
+    const { nonce, accounts, home } = call;
+    const body = readSchema.encode({ nonce, accounts });
+    const message = envelopeSchema.encode({ kind: carriage.read.number, body, signature: EMPTY, block: EMPTY });
+    const now = this.#time.elapsed();
+    const pending: Pending = { ...call, message, answers: [], height: home.height, resendAt: now, attempts: 0 };
+    this.#pending.set(nonce, pending);
+    this.#send(pending, now);
+  }
+
+  /** An answer of the node it names. */
+  onAnswer(answer: ReadReply): void {
+    const pending = this.#pending.get(answer.nonce);
+    if (pending === undefined || pending.home.info.id !== answer.cluster) return;
+    if (!answersQuestion(answer, pending.accounts)) return;
+    if (answer.height < pending.height) {
+      this.#askAgainSoon(pending);
+      return;
+    }
+    pending.answers[answer.node] = answer;
+    const agreeing = pending.answers.filter((other) => other !== undefined && sameStates(other, answer)) as ReadReply[];
+    if (agreeing.length >= witnessesOf(pending.home.info)) {
+      const height = Math.min(...agreeing.map((other) => other.height));
+      const balances = answer.accounts.map((state) => balanceOf(state, pending, height));
+      this.#end(pending, balances);
+      return;
+    }
+    const count = pending.answers.filter((other) => other !== undefined).length;
+    if (count > pending.home.info.faults + 1) this.#askAgainSoon(pending);
+  }
+
+  tick(periodMs: number): void {
+    const now = this.#time.elapsed();
+    for (const pending of this.#pending.values()) {
+      if (pending.deadlineAt < now + periodMs) this.#end(pending, undefined);
+      else if (pending.resendAt <= now) this.#send(pending, now);
+    }
+  }
+
+  close(): void {
+    for (const pending of this.#pending.values()) this.#end(pending, undefined);
+  }
+
+  #send(pending: Pending, now: number): void {
+    const { home, message } = pending;
+    const first = pending.attempts === 0 && home.info.model === "crash" && this.#outbox.isConnected(home.primary.key);
+    let handed = false;
+    for (const node of first ? [home.primary] : home.info.nodes) {
+      if (this.#outbox.push(node.key, message)) handed = true;
+    }
+    if (!handed) return; // nobody is within reach: tried again at the next tick
+    pending.attempts++;
+    pending.resendAt = now + home.attemptTimeoutMs(pending.attempts);
+  }
+
+  #askAgainSoon(pending: Pending): void {
+    pending.resendAt = Math.min(pending.resendAt, this.#time.elapsed() + DISAGREEMENT_PAUSE_MS);
+  }
+
+  #end({ nonce, onEnd }: Pending, answer: readonly AccountBalance[] | undefined): void {
+    this.#pending.delete(nonce);
+    onEnd(answer);
+  }
+}
+
+function answersQuestion({ accounts }: ReadReply, asked: readonly string[]): boolean {
+  return accounts.length === asked.length && accounts.every((state, i) => state.account === asked[i]);
+}
+
+/** At whatever height: an account may well be the same at both. */
+function sameStates(a: ReadReply, b: ReadReply): boolean {
+  return a === b || a.accounts.every((state, i) => sameState(state, b.accounts[i] as AccountState));
+}
+
+function sameState(a: AccountState, b: AccountState): boolean {
+  return a.exists === b.exists && a.balance === b.balance && Buffer.compare(a.owner, b.owner) === 0;
+}
+
+function balanceOf(state: AccountState, { home }: Pending, height: number): AccountBalance {
+  const owner = state.owner.length === 0 ? undefined : toHex<PublicKey>(state.owner);
+  return { account: state.account, exists: state.exists, balance: state.balance, owner, cluster: home.info.id, height };
+}

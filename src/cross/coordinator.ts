@@ -1,0 +1,366 @@
+// Getting a block into every involved log, and out of them in one order (protocol 3): the meeting point of a cluster's
+// own engine, the decisions of the other clusters, dissemination and delivery. It hands consensus messages to whom they
+// concern, and what one of them finds out to the others; each rule itself lives in its own file.
+
+import { initiatorOf } from "../cluster/block.js";
+import type { Members } from "../cluster/members.js";
+import type { ClusterLog, EngineEvent, EngineStep, Routes } from "../intra/engine.js";
+import { type Block, isNoOp } from "../types/block.js";
+import type { Note, Send } from "../types/effects.js";
+import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
+import type { Accept, Commit, Propose, SuperAccept, SuperPropose, Verified } from "../types/message.js";
+import type { Topology } from "../types/topology.js";
+import { type Complete, Decisions, type DecisionStep, primaryRef } from "./decisions.js";
+import { Delivery } from "./delivery.js";
+import { Disseminator, type Way } from "./dissemination.js";
+
+/** A block in its place in the one order, with what proves it. */
+export interface Ordered {
+  readonly block: Block;
+  readonly slot: Slot;
+  readonly final: Sequence;
+  readonly sequences: Complete["sequences"];
+  readonly certificates: Complete["certificates"];
+}
+
+/** What one turn of the coordinator asks of its owner. */
+export interface CrossOutput {
+  readonly send: Send[];
+  readonly notes: Note[];
+  /** Slots to be written before `send` leaves, and blocks likewise. */
+  readonly changed: Set<Slot>;
+  readonly learned: Block[];
+  readonly delivered: Ordered[];
+  /** Entries of this cluster that were decided. */
+  readonly decided: Entry[];
+  readonly wanted: { readonly digest: Digest; readonly from: NodeRef }[];
+}
+
+export interface CoordinatorOptions {
+  readonly topology: Topology;
+  readonly members: Members;
+  readonly self: NodeRef;
+  readonly noOp: Block;
+  /** Final sequence of the last record. */
+  readonly lastFinal: Sequence;
+  /** Has the block a record? Late messages about it are dropped. */
+  readonly isRecorded: (digest: Digest) => boolean;
+  readonly engine: (routes: Routes) => ClusterLog;
+}
+
+export class Coordinator {
+  readonly engine: ClusterLog;
+  readonly decisions: Decisions;
+  readonly #options: CoordinatorOptions;
+  readonly #delivery: Delivery;
+  readonly #disseminator: Disseminator;
+  /** Undelivered blocks. */
+  readonly #bodies = new Map<Digest, Block>();
+  readonly #views = new Map<ClusterId, View>();
+  /** Slots up to here were given to `delivery`. */
+  #handed: Slot = 0;
+  #highestFinal = 0 as Sequence;
+  #output: CrossOutput = emptyOutput();
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+    this.decisions = new Decisions({ members: options.members, own: options.self.cluster });
+    this.#delivery = new Delivery(options.lastFinal);
+    this.#disseminator = new Disseminator(options.topology.cross.dissemination);
+    this.#bodies.set(options.noOp.digest, options.noOp);
+    this.engine = options.engine({
+      initiatorOf: (digest) => this.#foreignInitiator(digest),
+      involved: (clusters) => options.members.nodesOf(clusters),
+    });
+  }
+
+  /** Everything since the last call. */
+  takeOutput(): CrossOutput {
+    const output = this.#output;
+    this.#output = emptyOutput();
+    return output;
+  }
+
+  /** The log's clock is behind a known final: the primary should propose the next block or a no-op at once (3.3). */
+  get isClockBehind(): boolean {
+    return this.#highestFinal > this.engine.lastSequence;
+  }
+
+  get undelivered(): number {
+    return this.#delivery.waiting;
+  }
+
+  body(digest: Digest): Block | undefined {
+    return this.#bodies.get(digest);
+  }
+
+  viewOf(cluster: ClusterId): View {
+    return cluster === this.#options.self.cluster ? this.engine.view : (this.#views.get(cluster) ?? 0);
+  }
+
+  primaryOf(cluster: ClusterId): NodeRef {
+    return primaryRef(this.#options.members.clusterOf(cluster), this.viewOf(cluster));
+  }
+
+  /** Whose primary brings the block to the others: known from the block alone (3.2). */
+  initiatorClusterOf(block: Block): ClusterId {
+    const request = block.requests[0];
+    return request === undefined ? this.#options.self.cluster : initiatorOf(request, this.#options.topology);
+  }
+
+  // ---- the primary
+
+  /** Proposes a block of this cluster's own initiative; the engine has room. */
+  propose(block: Block): void {
+    this.#learn(block);
+    const step = this.engine.propose(block);
+    const proposal = step.send.find(({ message }) => message.kind === "propose");
+    if (proposal?.message.kind === "propose" && block.clusters.length > 1) {
+      this.#disseminate(proposal.message, block);
+    }
+    this.#absorb(step);
+  }
+
+  /** PROPOSE to all nodes of some clusters, SUPER-PROPOSE to the primaries of others (3, step 2). */
+  #disseminate(proposal: Propose, block: Block): void {
+    const { members, self } = this.#options;
+    const others = block.clusters.filter((cluster) => cluster !== self.cluster);
+    const ways = new Map<ClusterId, Way>(others.map((cluster) => [cluster, this.#disseminator.choose(cluster)]));
+    this.decisions.initiate(block.digest, { entry: proposal.entry, ways });
+    const flattened = others.filter((cluster) => ways.get(cluster) === "flattened");
+    if (flattened.length > 0) this.#output.send.push({ to: members.nodesOf(flattened), message: proposal });
+    for (const cluster of others) {
+      if (ways.get(cluster) === "super-propose") this.#superPropose(block.digest, cluster, false);
+    }
+  }
+
+  #superPropose(digest: Digest, cluster: ClusterId, conflict: boolean): void {
+    const known = this.decisions.get(digest);
+    const { self } = this.#options;
+    if (known?.initiated === undefined || known.block === undefined || known.superProposed.has(cluster)) return;
+    known.superProposed.add(cluster);
+    const message: SuperPropose = {
+      kind: "super-propose",
+      entry: known.initiated.entry,
+      node: self.node,
+      block: known.block,
+    };
+    this.#output.send.push({ to: [this.primaryOf(cluster)], message });
+    this.#output.notes.push({ kind: "super-proposed", digest, cluster, conflict });
+  }
+
+  // ---- messages
+
+  onPropose(verified: Verified<Propose>): void {
+    const { message } = verified;
+    const { block, entry } = message;
+    if (this.#isLate(block.digest)) return;
+    this.#learn(block);
+    if (entry.cluster === this.#options.self.cluster) this.#absorb(this.engine.step({ kind: "propose", verified: verified }));
+    else this.#absorb(this.engine.acceptDirect(block, entry.sequence));
+  }
+
+  onSuperPropose(verified: Verified<SuperPropose>): void {
+    const { block, entry } = verified.message;
+    if (this.#isLate(block.digest)) return;
+    if (!this.engine.isPrimary) {
+      this.#output.notes.push({ kind: "rejected", code: "not-primary", from: verified.from, message: "super-propose" });
+      return;
+    }
+    this.#learn(block);
+    this.#absorb(this.engine.place(block, entry.sequence));
+  }
+
+  onAccept(verified: Verified<Accept | SuperAccept>): void {
+    const { message } = verified;
+    if (message.entry.cluster !== this.#options.self.cluster) {
+      this.#absorbDecisions(this.decisions.onForeignAccept(message));
+      return;
+    }
+    if (message.kind === "accept") {
+      this.#absorb(this.engine.step({ kind: "accept", verified: { ...verified, message } }));
+      return;
+    }
+    if (message.block !== undefined) this.#learn(message.block);
+    this.#absorb(this.engine.step({ kind: "super-accept", verified: { ...verified, message } }));
+  }
+
+  onCommit(verified: Verified<Commit>): void {
+    const { message, signed } = verified;
+    const { self, members } = this.#options;
+    if (this.#isLate(message.digest)) return;
+    const isOwn = message.cluster === self.cluster;
+    if (!isOwn || message.entries.length > 1) {
+      this.#absorbDecisions(this.decisions.onCommit(verified));
+      return;
+    }
+    if (members.clusterOf(self.cluster).model === "byzantine") {
+      this.#absorb(this.engine.step({ kind: "commit", verified }));
+      return;
+    }
+    const entry = message.entries[0] as Entry;
+    if (signed === undefined || entry.cluster !== self.cluster) return;
+    const certificate = { cluster: self.cluster, commits: [signed] };
+    this.#absorb(this.engine.step({ kind: "decision", decided: { entry, certificate } }));
+  }
+
+  /** A checked certificate that was asked for (3.4). */
+  onCertificate(decided: { readonly entry: Entry; readonly certificate: Complete["certificates"][number] }): void {
+    const { entry } = decided;
+    if (this.#isLate(entry.digest)) return;
+    if (entry.cluster === this.#options.self.cluster) this.#absorb(this.engine.step({ kind: "decision", decided }));
+    else this.#absorbDecisions(this.decisions.onCertificate(decided));
+  }
+
+  /** A block that came on its own: the primary gives it a slot if it has none (3.1, 3.4). */
+  onBody(block: Block): void {
+    if (this.#isLate(block.digest)) return;
+    this.#learn(block);
+    this.#absorb(this.engine.step({ kind: "body", block }));
+    if (this.engine.isPrimary && this.engine.entryOf(block.digest) === undefined) {
+      this.#absorb(this.engine.place(block, 0 as Sequence));
+    }
+    this.#handOver();
+  }
+
+  onSlotTimer(slot: Slot): void {
+    this.#absorb(this.engine.step({ kind: "timer", slot }));
+  }
+
+  /** No decision in time: SUPER-PROPOSE to the primaries of the clusters that are silent (3.1), each time again. */
+  onCrossTimer(digest: Digest): void {
+    const known = this.decisions.get(digest);
+    if (known?.initiated === undefined || known.block === undefined) return;
+    for (const cluster of known.block.clusters) {
+      if (cluster === this.#options.self.cluster || known.decided.has(cluster)) continue;
+      known.superProposed.delete(cluster);
+      this.#superPropose(digest, cluster, true);
+    }
+  }
+
+  // ---- start
+
+  restore(event: Extract<EngineEvent, { kind: "restored" }>): void {
+    this.#absorb(this.engine.step(event));
+  }
+
+  /** A block of the store whose entry is not delivered yet. */
+  restoreBody(block: Block): void {
+    this.#learn(block);
+  }
+
+  /** At start: everything up to this slot was delivered. */
+  startAfter(slot: Slot): void {
+    this.#handed = slot;
+  }
+
+  // ---- inside
+
+  #isLate(digest: Digest): boolean {
+    return !this.#bodies.has(digest) && this.decisions.get(digest) === undefined && this.#options.isRecorded(digest);
+  }
+
+  #learn(block: Block): void {
+    if (this.#bodies.has(block.digest)) return;
+    this.#bodies.set(block.digest, block);
+    this.#output.learned.push(block);
+    if (block.clusters.length > 1) this.#absorbDecisions(this.decisions.learn(block));
+  }
+
+  /** π(i) of a block that another cluster initiates; undefined for this cluster's own. */
+  #foreignInitiator(digest: Digest): NodeRef | undefined {
+    const block = this.#bodies.get(digest);
+    if (block === undefined || block.clusters.length === 1) return undefined;
+    const cluster = this.initiatorClusterOf(block);
+    return cluster === this.#options.self.cluster ? undefined : this.primaryOf(cluster);
+  }
+
+  #absorb(step: EngineStep): void {
+    const output = this.#output;
+    output.send.push(...step.send);
+    output.notes.push(...step.notes);
+    output.wanted.push(...step.wanted);
+    for (const slot of step.changed) output.changed.add(slot);
+    for (const entry of step.agreed) this.#absorbDecisions(this.decisions.onAgreed(entry));
+    for (const decided of step.decided) {
+      const { entry } = decided;
+      const block = this.#bodies.get(entry.digest);
+      output.decided.push(entry);
+      output.notes.push({ kind: "decided", entry, noOp: entry.digest === this.#options.noOp.digest });
+      if (block === undefined) output.wanted.push({ digest: entry.digest, from: this.#options.self });
+      if (block === undefined || block.clusters.length > 1) {
+        this.#absorbDecisions(this.decisions.onCertificate(decided));
+      }
+    }
+    if (step.decided.length > 0) this.#handOver();
+  }
+
+  #absorbDecisions(step: DecisionStep): void {
+    const { self, members } = this.#options;
+    for (const decided of step.own) this.#absorb(this.engine.step({ kind: "decision", decided }));
+    for (const { digest, entries } of step.vectors) {
+      const block = this.#bodies.get(digest);
+      if (block === undefined) continue;
+      const message: Commit = { kind: "commit", cluster: self.cluster, node: self.node, digest, entries };
+      this.#output.send.push({ to: members.nodesOf(block.clusters), message });
+    }
+    for (const { digest, cluster } of step.collided) this.#superPropose(digest, cluster, true);
+    for (const { cluster, way, round } of step.outcomes) {
+      if (way === "flattened") this.#disseminator.observe(cluster, round === 1);
+    }
+    for (const { digest, final } of step.complete) {
+      if (final > this.#highestFinal) this.#highestFinal = final;
+      this.#delivery.finalize(digest, final);
+      this.#absorb(this.engine.step({ kind: "final", sequence: final }));
+    }
+    if (step.complete.length > 0) this.#deliver();
+  }
+
+  /** Gives `delivery` the decided prefix, as far as its blocks are here. */
+  #handOver(): void {
+    for (; this.#handed < this.engine.frontier.slot; this.#handed++) {
+      const decided = this.engine.decisionAt(this.#handed + 1);
+      if (decided === undefined) throw new Error(`slot ${this.#handed + 1} lies below the frontier, undecided`);
+      const { entry } = decided;
+      const block = this.#bodies.get(entry.digest);
+      if (block === undefined) break;
+      if (isNoOp(block) || this.#options.isRecorded(entry.digest)) continue;
+      this.#delivery.add(entry, block.clusters.length === 1 ? entry.sequence : undefined);
+    }
+    this.#deliver();
+  }
+
+  #deliver(): void {
+    const { frontier } = this.engine;
+    // A slot whose block is missing may hold a smaller key than all that are here.
+    if (this.#handed < frontier.slot) return;
+    for (;;) {
+      const next = this.#delivery.next(frontier);
+      if (next === undefined) return;
+      const { entry, final } = next;
+      const block = this.#bodies.get(entry.digest) as Block;
+      const proof = this.decisions.get(entry.digest)?.complete ?? this.#ownProof(entry);
+      this.#output.delivered.push({ block, slot: entry.slot, final, ...pickProof(proof) });
+      this.decisions.finish(entry.digest);
+    }
+  }
+
+  #ownProof(entry: Entry): Pick<Complete, "sequences" | "certificates"> {
+    const decided = this.engine.decisionAt(entry.slot);
+    if (decided === undefined) throw new Error(`slot ${entry.slot} is delivered without a certificate`);
+    return { sequences: [entry.sequence], certificates: [decided.certificate] };
+  }
+
+  /** The block has its record: its body is in the store. */
+  forgetBody(digest: Digest): void {
+    this.#bodies.delete(digest);
+  }
+}
+
+function pickProof({ sequences, certificates }: Pick<Complete, "sequences" | "certificates">) {
+  return { sequences, certificates };
+}
+
+function emptyOutput(): CrossOutput {
+  return { send: [], notes: [], changed: new Set(), learned: [], delivered: [], decided: [], wanted: [] };
+}

@@ -1,0 +1,72 @@
+// Checkpoints (protocol 6): every 64 slots a node signs what it holds at a point of the delivery order; q equal ones are
+// the checkpoint certificate, and log slots up to it may be forgotten. The point is the same at all nodes, for it depends
+// on the log and the delivery order alone.
+
+import { quorumOf } from "../cluster/quorum.js";
+import type { Slot } from "../types/ids.js";
+import { limits } from "../types/limits.js";
+import type { Checkpoint } from "../types/message.js";
+import type { Certificate, Signed } from "../types/schema.js";
+import type { ClusterInfo } from "../types/topology.js";
+
+export interface StableCheckpoint {
+  readonly checkpoint: Checkpoint;
+  readonly certificate: Certificate;
+}
+
+/** Points above the stable one for which votes are counted; a node is never more than a window ahead of another. */
+const POINTS_MAX = 64;
+
+export class Checkpoints {
+  readonly #cluster: ClusterInfo;
+  readonly #votes = new Map<Slot, Map<number, { readonly checkpoint: Checkpoint; readonly signed: Signed }>>();
+  #stable: Slot = 0;
+  /** The largest block's slot with all slots up to it delivered or no-op. */
+  #done: Slot;
+
+  constructor(options: { readonly cluster: ClusterInfo; readonly stable: Slot; readonly done: Slot }) {
+    this.#cluster = options.cluster;
+    this.#stable = options.stable;
+    this.#done = options.done;
+  }
+
+  get stable(): Slot {
+    return this.#stable;
+  }
+
+  /** The delivered prefix grew to `slot`; is a checkpoint due? */
+  advance(slot: Slot): boolean {
+    const isDue = Math.floor(slot / limits.checkpointSlots) > Math.floor(this.#done / limits.checkpointSlots);
+    this.#done = slot;
+    return isDue;
+  }
+
+  onCheckpoint(checkpoint: Checkpoint, signed: Signed): StableCheckpoint | undefined {
+    const { slot, node } = checkpoint;
+    if (slot <= this.#stable) return undefined;
+    let votes = this.#votes.get(slot);
+    if (votes === undefined) {
+      if (this.#votes.size >= POINTS_MAX) return undefined;
+      votes = new Map();
+      this.#votes.set(slot, votes);
+    }
+    if (votes.has(node)) return undefined;
+    votes.set(node, { checkpoint, signed });
+    const equal = [...votes.values()].filter((vote) => isSame(vote.checkpoint, checkpoint));
+    if (equal.length < quorumOf(this.#cluster)) return undefined;
+    this.#stable = slot;
+    for (const each of this.#votes.keys()) if (each <= slot) this.#votes.delete(each);
+    return { checkpoint, certificate: { cluster: checkpoint.cluster, commits: equal.map((vote) => vote.signed) } };
+  }
+}
+
+function isSame(a: Checkpoint, b: Checkpoint): boolean {
+  return (
+    a.slot === b.slot &&
+    a.sequence === b.sequence &&
+    a.height === b.height &&
+    a.record === b.record &&
+    a.finalSequence === b.finalSequence &&
+    a.state === b.state
+  );
+}

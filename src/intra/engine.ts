@@ -1,0 +1,85 @@
+// The seam between a cluster's own consensus and everything else: what an engine (Paxos, PBFT, later others) is asked and
+// what it answers. An engine orders blocks in one log and knows nothing of cross-shard consensus: to whom votes and
+// commits go beyond its own rules it asks `Routes`, and whatever it decides it hands out with a certificate.
+
+import type { Block } from "../types/block.js";
+import type { Rejection } from "../types/codes.js";
+import type { Decided, Note, Send } from "../types/effects.js";
+import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
+import type { Accept, Commit, NodeMessage, Propose, SuperAccept, Verified } from "../types/message.js";
+import type { StoredSlot } from "../types/schema.js";
+
+/** Where votes go, answered by the owner of the engine. */
+export interface Routes {
+  /** The primary that initiated a block of several clusters, if it is of another cluster. */
+  initiatorOf(digest: Digest): NodeRef | undefined;
+  /** All nodes of the block's P. */
+  involved(clusters: readonly ClusterId[]): readonly NodeRef[];
+}
+
+export type EngineEvent =
+  | { readonly kind: "propose"; readonly verified: Verified<Propose> }
+  | { readonly kind: "accept"; readonly verified: Verified<Accept> }
+  | { readonly kind: "super-accept"; readonly verified: Verified<SuperAccept> }
+  /** A COMMIT of this cluster. */
+  | { readonly kind: "commit"; readonly verified: Verified<Commit> }
+  /** A checked certificate of this cluster, from wherever it came. */
+  | { readonly kind: "decision"; readonly decided: Decided }
+  /** A final sequence for which this node holds the certificates: counters may rise above it (protocol 2). */
+  | { readonly kind: "final"; readonly sequence: Sequence }
+  /** The block of an entry that this node knows by digest only has come. */
+  | { readonly kind: "body"; readonly block: Block }
+  /** The entry's timer ran out; the primary says again what it said, and turns round 0 into round 1 (3.1). */
+  | { readonly kind: "timer"; readonly slot: Slot }
+  /** At start: what this node had made durable about one slot. */
+  | { readonly kind: "restored"; readonly slot: StoredSlot };
+
+export interface EngineStep {
+  readonly send: Send[];
+  /** Crash clusters, at the primary: a quorum accepted; a COMMIT may be signed. Blocks of several clusters only. */
+  readonly agreed: Entry[];
+  readonly decided: Decided[];
+  /** Slots whose durable state changed: to be written before `send` leaves. */
+  readonly changed: Set<Slot>;
+  /** Blocks the primary was told of by votes and does not have: fetch, then place (3.1). */
+  readonly wanted: { readonly digest: Digest; readonly from: NodeRef }[];
+  readonly notes: Note[];
+}
+
+export interface ClusterLog {
+  readonly view: View;
+  readonly isPrimary: boolean;
+  /** Sequence of the last slot the primary chose, as far as this node knows. */
+  readonly lastSequence: Sequence;
+  /** F: the largest slot with all slots up to it decided, and its sequence (3.3). */
+  readonly frontier: { readonly slot: Slot; readonly sequence: Sequence };
+  /** Is there room in the window for one more block of this cluster's own? */
+  readonly hasRoom: boolean;
+  /** At the primary; returns at once, many in flight. */
+  propose(block: Block): EngineStep;
+  /** Round 0: places a foreign block without waiting for the primary (3, step 2). */
+  acceptDirect(block: Block, hint: Sequence): EngineStep;
+  /** At the primary: gives a foreign block its slot in round 1, or says again which it has (SUPER-PROPOSE). */
+  place(block: Block, hint: Sequence): EngineStep;
+  step(event: EngineEvent): EngineStep;
+  /** What this node holds for a block: decided, accepted or self-assigned. */
+  entryOf(digest: Digest): Entry | undefined;
+  decisionAt(slot: Slot): Decided | undefined;
+  /** This node's own present statement about a block, to be said again to one who asks (3.4). */
+  restate(digest: Digest): NodeMessage | undefined;
+  /** Digest of what this node holds at a slot: decided, accepted or self-assigned. */
+  digestAt(slot: Slot): Digest | undefined;
+  /** Drops everything up to the stable checkpoint, and says which slots that were. */
+  forget(slot: Slot, sequence: Sequence): readonly Slot[];
+  stored(slot: Slot): StoredSlot | undefined;
+  /** Could this vote still matter? False lets the door skip its signature check. */
+  wants(vote: { readonly kind: "accept" | "super-accept" | "commit"; readonly entry: Entry }): boolean;
+}
+
+export function emptyStep(): EngineStep {
+  return { send: [], agreed: [], decided: [], changed: new Set(), wanted: [], notes: [] };
+}
+
+export function rejected(step: EngineStep, code: Rejection, verified: Verified): void {
+  step.notes.push({ kind: "rejected", code, from: verified.from, message: verified.message.kind });
+}

@@ -1,0 +1,316 @@
+// One cluster's log as one node sees it: slots, the primary's choices, the node's own accepts, what is decided (protocol
+// 2, 2.3). The voting rules that Paxos and PBFT share are here and nowhere else; how votes travel and when they decide is
+// theirs. A node never contradicts what this object recorded, so every change of a slot is durable before it is spoken.
+
+import { sameEntry } from "../cluster/quorum.js";
+import type { Rejection } from "../types/codes.js";
+import type { Decided } from "../types/effects.js";
+import {
+  type ClusterId,
+  counterOf,
+  type Digest,
+  type Entry,
+  NO_SEQUENCE,
+  type Sequence,
+  type Slot,
+  sequenceOf,
+  type View,
+} from "../types/ids.js";
+import { limits } from "../types/limits.js";
+import type { Signed } from "../types/schema.js";
+import { Tally } from "../cluster/tally.js";
+
+export interface SlotState {
+  readonly slot: Slot;
+  /** The primary's one choice for this slot in the current view, as far as this node knows it (3.1). */
+  choice: Entry | undefined;
+  /** This node's round-0 accept, kept when a round-1 entry displaces it. */
+  selfAssigned: Entry | undefined;
+  /** This node's round-1 accept. */
+  accepted: Entry | undefined;
+  /** Byzantine: the primary's signed PROPOSE, part of what proves `prepared`. */
+  proposal: Signed | undefined;
+  /** Byzantine: a quorum of accepts, and the signed messages that prove it. */
+  prepared: { readonly entry: Entry; readonly proof: readonly Signed[] } | undefined;
+  /** Byzantine: what this node sent a COMMIT for. */
+  committed: Entry | undefined;
+  /** Crash, at the primary: a quorum accepted it. */
+  agreed: boolean;
+  decided: Decided | undefined;
+  readonly accepts: Tally;
+  readonly commits: Tally;
+}
+
+/** P of the entry's block, and whether it is a no-op: all an engine needs of a block once it was proposed. */
+export interface Body {
+  readonly clusters: readonly ClusterId[];
+  readonly noOp: boolean;
+}
+
+export class Log {
+  readonly cluster: ClusterId;
+  readonly view: View = 0;
+  /** Slots that the view's opening re-proposed; view 0 opens by itself with none (3.1). */
+  readonly top: Slot = 0;
+  /** Highest slot of which this node knows anything, its own accepts included. */
+  last: Slot = 0;
+  /** The largest slot with all slots up to it decided (F in 3.3). */
+  frontier: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
+  readonly #noOp: Digest;
+  readonly #slots = new Map<Slot, SlotState>();
+  readonly #bodies = new Map<Digest, Body>();
+  /** Blocks accepted in round 1 or decided; no-ops are not remembered. */
+  readonly #placed = new Map<Digest, Entry>();
+  readonly #selfPlaced = new Map<Digest, Entry>();
+  #lastChoice: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
+  #lastSelfSequence: Sequence = NO_SEQUENCE;
+  #base: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
+  #finalCounter = 0;
+  #highestFinal: Sequence = NO_SEQUENCE;
+
+  constructor(options: { readonly cluster: ClusterId; readonly noOp: Digest }) {
+    this.cluster = options.cluster;
+    this.#noOp = options.noOp;
+  }
+
+  get lastChoice(): { readonly slot: Slot; readonly sequence: Sequence } {
+    return this.#lastChoice;
+  }
+
+  get hasRoom(): boolean {
+    return this.#lastChoice.slot < this.#base.slot + limits.windowSlots;
+  }
+
+  // ---- questions
+
+  /** The slot's state; undefined when it was forgotten or lies too far ahead (slotsAheadMax). */
+  slot(slot: Slot): SlotState | undefined {
+    if (slot <= this.#base.slot || slot > this.frontier.slot + limits.slotsAheadMax) return undefined;
+    let state = this.#slots.get(slot);
+    if (state === undefined) {
+      state = emptySlot(slot);
+      this.#slots.set(slot, state);
+    }
+    return state;
+  }
+
+  peek(slot: Slot): SlotState | undefined {
+    return this.#slots.get(slot);
+  }
+
+  body(digest: Digest): Body | undefined {
+    return this.#bodies.get(digest);
+  }
+
+  digestAt(slot: Slot): Digest | undefined {
+    const state = this.#slots.get(slot);
+    return (state?.decided?.entry ?? state?.accepted ?? state?.choice ?? state?.selfAssigned)?.digest;
+  }
+
+  placed(digest: Digest): Entry | undefined {
+    return this.#placed.get(digest);
+  }
+
+  selfPlaced(digest: Digest): Entry | undefined {
+    return this.#selfPlaced.get(digest);
+  }
+
+  isNoOp(digest: Digest): boolean {
+    return digest === this.#noOp;
+  }
+
+  /** Sequence of the primary's choice for the slot before; undefined when this node does not know it yet. */
+  previous(slot: Slot): Sequence | undefined {
+    if (slot - 1 === this.#base.slot) return this.#base.sequence;
+    const before = this.#slots.get(slot - 1);
+    return (before?.choice ?? before?.decided?.entry)?.sequence;
+  }
+
+  /** The sequence of a new entry after `previous`; `hint` is s_i of a cross-shard block, if any (protocol 2). */
+  nextSequence(previous: Sequence, hint: Sequence): Sequence {
+    const known = Math.max(counterOf(previous), this.#finalCounter);
+    const hinted = counterOf(hint);
+    const counter = 1 + (hinted - known <= limits.counterJumpMax ? Math.max(known, hinted) : known);
+    if (counter > limits.counterMax) throw new Error(`counter ${counter} is beyond ${limits.counterMax}`);
+    return sequenceOf(counter, this.cluster);
+  }
+
+  /** Is this counter justified by what this node knows (protocol 2)? */
+  isJustified(entry: Entry, previous: Sequence): boolean {
+    const known = Math.max(counterOf(previous), this.#finalCounter);
+    return entry.sequence > previous && counterOf(entry.sequence) <= 1 + known + limits.counterJumpMax;
+  }
+
+  /** A clock no-op is due only while a known final lies above the slot before (protocol 2). */
+  isNoOpDue(previous: Sequence): boolean {
+    return this.#highestFinal > previous;
+  }
+
+  /** Why this node may not accept a round-1 entry (2.3), or undefined when it may. */
+  refusal(entry: Entry): Rejection | undefined {
+    const state = this.slot(entry.slot);
+    if (state === undefined) return "over-limit";
+    if (state.accepted !== undefined && !sameEntry(state.accepted, entry)) return "conflict";
+    if (state.prepared !== undefined && !sameEntry(state.prepared.entry, entry)) return "conflict";
+    if (state.decided !== undefined && !sameEntry(state.decided.entry, entry)) return "conflict";
+    const noOp = this.isNoOp(entry.digest);
+    const placed = noOp ? undefined : this.#placed.get(entry.digest);
+    if (placed !== undefined && placed.slot !== entry.slot) return "conflict";
+    return this.#isInOrder(entry, noOp) ? undefined : "conflict";
+  }
+
+  /** Does a round-1 accept of this node speak against this round-0 entry (2.3)? */
+  contradicts(entry: Entry): boolean {
+    return this.refusal(entry) !== undefined;
+  }
+
+  /** May this node self-assign (3.1)? Every slot up to the view's `top` must be decided or accepted. */
+  get maySelfAssign(): boolean {
+    for (let slot = this.frontier.slot + 1; slot <= this.top; slot++) {
+      const state = this.#slots.get(slot);
+      if (state?.accepted === undefined && state?.decided === undefined) return false;
+    }
+    return true;
+  }
+
+  // ---- changes
+
+  learnBody(digest: Digest, body: Body): void {
+    this.#bodies.set(digest, body);
+  }
+
+  learnFinal(sequence: Sequence): void {
+    this.#finalCounter = Math.max(this.#finalCounter, counterOf(sequence));
+    if (sequence > this.#highestFinal) this.#highestFinal = sequence;
+  }
+
+  /** The primary's choice for a slot became known. */
+  choose(state: SlotState, entry: Entry): void {
+    state.choice = entry;
+    this.#reach(entry.slot);
+    if (entry.slot > this.#lastChoice.slot) this.#lastChoice = { slot: entry.slot, sequence: entry.sequence };
+  }
+
+  accept(state: SlotState, entry: Entry): void {
+    state.accepted = entry;
+    if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
+    this.#reach(entry.slot);
+  }
+
+  /** Byzantine: a quorum of accepts for the entry; it may not be contradicted in this view any more. */
+  prepare(state: SlotState, entry: Entry, proof: readonly Signed[]): void {
+    state.prepared = { entry, proof };
+    state.committed = entry;
+    if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
+    this.#reach(entry.slot);
+  }
+
+  /** Round 0 at a backup: the slot after all it knows, a counter above all it self-assigned (2.3, 3). */
+  selfAssign(digest: Digest, hint: Sequence): { readonly state: SlotState; readonly entry: Entry } | undefined {
+    const state = this.slot(this.last + 1);
+    if (state === undefined) return undefined;
+    const floor = Math.max(this.#lastChoice.sequence, this.#lastSelfSequence) as Sequence;
+    const sequence = this.nextSequence(floor, hint);
+    const entry: Entry = { cluster: this.cluster, view: this.view, round: 0, slot: state.slot, sequence, digest };
+    this.recordSelfAssigned(state, entry);
+    return { state, entry };
+  }
+
+  recordSelfAssigned(state: SlotState, entry: Entry): void {
+    state.selfAssigned = entry;
+    if (entry.sequence > this.#lastSelfSequence) this.#lastSelfSequence = entry.sequence;
+    this.#selfPlaced.set(entry.digest, entry);
+    this.#reach(entry.slot);
+  }
+
+  /** Returns false when the slot was decided before. Two different decisions are a broken invariant: the node stops. */
+  decide(state: SlotState, decided: Decided): boolean {
+    const { entry } = decided;
+    if (state.decided !== undefined) {
+      if (!sameEntry(state.decided.entry, entry)) throw new Error(`slot ${entry.slot} decided twice, differently`);
+      return false;
+    }
+    state.decided = decided;
+    if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
+    this.#reach(entry.slot);
+    if (entry.slot > this.#lastChoice.slot) this.#lastChoice = { slot: entry.slot, sequence: entry.sequence };
+    this.#advance();
+    return true;
+  }
+
+  /** Forgets slots up to a stable checkpoint; their blocks stay in the ledger (protocol 6). */
+  forget(slot: Slot, sequence: Sequence): readonly Slot[] {
+    const forgotten: Slot[] = [];
+    for (let each = this.#base.slot + 1; each <= slot; each++) {
+      const state = this.#slots.get(each);
+      if (state === undefined) continue;
+      for (const entry of [state.decided?.entry, state.accepted, state.selfAssigned]) {
+        if (entry !== undefined) this.#forgetBlock(entry);
+      }
+      this.#slots.delete(each);
+      forgotten.push(each);
+    }
+    if (slot > this.#base.slot) this.#base = { slot, sequence };
+    if (slot > this.frontier.slot) this.frontier = { slot, sequence };
+    if (slot > this.#lastChoice.slot) this.#lastChoice = { slot, sequence };
+    this.#reach(slot);
+    this.#advance();
+    return forgotten;
+  }
+
+  #forgetBlock({ digest, slot }: Entry): void {
+    if (this.#placed.get(digest)?.slot === slot) this.#placed.delete(digest);
+    if (this.#selfPlaced.get(digest)?.slot === slot) this.#selfPlaced.delete(digest);
+    if (!this.#placed.has(digest) && !this.#selfPlaced.has(digest)) this.#bodies.delete(digest);
+  }
+
+  #reach(slot: Slot): void {
+    if (slot > this.last) this.last = slot;
+  }
+
+  #advance(): void {
+    for (;;) {
+      const next = this.#slots.get(this.frontier.slot + 1)?.decided;
+      if (next === undefined) return;
+      this.frontier = { slot: next.entry.slot, sequence: next.entry.sequence };
+    }
+  }
+
+  /** The sequence of the lower slot must be below that of the higher; equal is allowed if the higher is a no-op. */
+  #isInOrder(entry: Entry, noOp: boolean): boolean {
+    for (let slot = entry.slot - 1; slot >= this.#base.slot; slot--) {
+      const lower = slot === this.#base.slot ? this.#base.sequence : firm(this.#slots.get(slot))?.sequence;
+      if (lower === undefined) continue;
+      if (lower > entry.sequence || (lower === entry.sequence && !noOp)) return false;
+      break;
+    }
+    for (let slot = entry.slot + 1; slot <= this.last; slot++) {
+      const higher = firm(this.#slots.get(slot));
+      if (higher === undefined) continue;
+      if (higher.sequence === entry.sequence) return this.isNoOp(higher.digest);
+      return higher.sequence > entry.sequence;
+    }
+    return true;
+  }
+}
+
+/** What may not be contradicted any more in this view. */
+function firm(state: SlotState | undefined): Entry | undefined {
+  return state?.decided?.entry ?? state?.accepted ?? state?.prepared?.entry;
+}
+
+function emptySlot(slot: Slot): SlotState {
+  return {
+    slot,
+    choice: undefined,
+    selfAssigned: undefined,
+    accepted: undefined,
+    proposal: undefined,
+    prepared: undefined,
+    committed: undefined,
+    agreed: false,
+    decided: undefined,
+    accepts: new Tally(),
+    commits: new Tally(),
+  };
+}

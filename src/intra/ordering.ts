@@ -1,0 +1,287 @@
+// How entries get into a log, for every engine with a primary: the primary's choices in round 1 and round 0, what a
+// backup accepts of them, self-assignment, and the step from round 0 to round 1 (protocol 2, 2.3, 3.1). Casting the vote
+// itself is the engine's. A proposal that this node cannot judge yet (the choice before it, or the final sequence that
+// justifies it, is not known) is held, never refused.
+
+import { primaryOf, sameEntry } from "../cluster/quorum.js";
+import { type Block, isNoOp } from "../types/block.js";
+import type { Rejection } from "../types/codes.js";
+import {
+  compareBallots,
+  type Digest,
+  type Entry,
+  type NodeRef,
+  NO_SEQUENCE,
+  type Sequence,
+  type Slot,
+} from "../types/ids.js";
+import { limits } from "../types/limits.js";
+import type { Propose, SuperAccept, Verified } from "../types/message.js";
+import type { StoredEntry, StoredSlot } from "../types/schema.js";
+import type { ClusterInfo } from "../types/topology.js";
+import { type EngineStep, type Routes, rejected } from "./engine.js";
+import type { Log, SlotState } from "./log.js";
+import { entryOfStored } from "./stored.js";
+
+/** What differs between failure models when a proposal is made or met. */
+export interface Voting {
+  /** Sends this node's accept of an entry to all who count it. */
+  cast(step: EngineStep, entry: Entry): void;
+  /** Nodes other than this one never lie: their word about the choice before is taken. */
+  readonly trustsPrimary: boolean;
+}
+
+/** A proposal of the primary, with its block. */
+type Proposal = Propose | (SuperAccept & { readonly block: Block });
+
+export class Ordering {
+  readonly #log: Log;
+  readonly #self: NodeRef;
+  readonly #routes: Routes;
+  readonly #voting: Voting;
+  readonly #cluster: ClusterInfo;
+  /** Blocks of undecided entries, to say again what was said. */
+  readonly #blocks = new Map<Digest, Block>();
+  readonly #held = new Map<Slot, Verified<Proposal>>();
+
+  constructor(options: {
+    readonly log: Log;
+    readonly self: NodeRef;
+    readonly cluster: ClusterInfo;
+    readonly routes: Routes;
+    readonly voting: Voting;
+  }) {
+    this.#log = options.log;
+    this.#self = options.self;
+    this.#cluster = options.cluster;
+    this.#routes = options.routes;
+    this.#voting = options.voting;
+  }
+
+  get isPrimary(): boolean {
+    return primaryOf(this.#cluster, this.#log.view) === this.#self.node;
+  }
+
+  /** Everyone of this cluster but this node. */
+  get others(): readonly NodeRef[] {
+    return this.everyone.filter(({ node }) => node !== this.#self.node);
+  }
+
+  get everyone(): readonly NodeRef[] {
+    return this.#routes.involved([this.#cluster.id]);
+  }
+
+  blockOf(digest: Digest): Block | undefined {
+    return this.#blocks.get(digest);
+  }
+
+  learnBlock(block: Block): void {
+    const { digest, clusters } = block;
+    this.#blocks.set(digest, block);
+    this.#log.learnBody(digest, { clusters, noOp: isNoOp(block) });
+  }
+
+  /** The block of a decided entry is needed here no more. */
+  release(digest: Digest): void {
+    this.#blocks.delete(digest);
+  }
+
+  // ---- the primary's choices
+
+  propose(step: EngineStep, block: Block): void {
+    const previous = this.#log.lastChoice.sequence;
+    const state = this.#choose(step, { block, round: 1, hint: NO_SEQUENCE });
+    if (state === undefined) return;
+    this.#sendChoice(step, { state, block, previous });
+  }
+
+  /** Round 0 at the primary or a backup (3, step 2). Said again when it was said before. */
+  acceptDirect(step: EngineStep, block: Block, hint: Sequence): void {
+    const { digest } = block;
+    const known = this.#log.placed(digest) ?? this.#log.selfPlaced(digest);
+    if (known !== undefined) return this.#voting.cast(step, known);
+    this.learnBlock(block);
+    if (this.isPrimary) {
+      const state = this.#choose(step, { block, round: 0, hint });
+      if (state?.choice !== undefined) this.#voting.cast(step, state.choice);
+      return;
+    }
+    if (!this.#log.maySelfAssign) return;
+    const assigned = this.#log.selfAssign(digest, hint);
+    if (assigned === undefined) return;
+    step.changed.add(assigned.state.slot);
+    this.#voting.cast(step, assigned.entry);
+  }
+
+  /** SUPER-PROPOSE at the primary: a round-1 slot for the block, or the one it has, again (3.1). */
+  place(step: EngineStep, block: Block, hint: Sequence): void {
+    const placed = this.#log.placed(block.digest);
+    if (placed !== undefined) return this.#voting.cast(step, placed);
+    this.learnBlock(block);
+    const chosen = this.#log.selfPlaced(block.digest);
+    if (chosen !== undefined) return this.assign(step, chosen.slot);
+    const previous = this.#log.lastChoice.sequence;
+    const state = this.#choose(step, { block, round: 1, hint });
+    if (state !== undefined) this.#sendChoice(step, { state, block, previous });
+  }
+
+  /** Turns the primary's undecided round-0 choice into a round-1 entry of the same slot and sequence (3.1). */
+  assign(step: EngineStep, slot: Slot): void {
+    const state = this.#log.peek(slot);
+    const choice = state?.choice;
+    if (state === undefined || choice === undefined || choice.round !== 0) return;
+    if (state.decided !== undefined || state.prepared !== undefined || state.agreed) return;
+    const entry: Entry = { ...choice, round: 1 };
+    const block = this.#blocks.get(entry.digest);
+    if (block === undefined || this.#log.refusal(entry) !== undefined) return;
+    this.#log.choose(state, entry);
+    this.#log.accept(state, entry);
+    step.changed.add(slot);
+    step.notes.push({ kind: "assigned", entry });
+    this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
+  }
+
+  /** The timer of an undecided slot ran out at the primary. */
+  repeat(step: EngineStep, slot: Slot): void {
+    const state = this.#log.peek(slot);
+    const choice = state?.choice;
+    if (!this.isPrimary || state === undefined || choice === undefined || state.decided !== undefined) return;
+    if (choice.round === 0 && !state.agreed && state.prepared === undefined) return this.assign(step, slot);
+    const block = this.#blocks.get(choice.digest);
+    if (block === undefined || choice.round === 0) return this.#voting.cast(step, choice);
+    this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
+  }
+
+  #choose(
+    step: EngineStep,
+    { block, round, hint }: { readonly block: Block; readonly round: 0 | 1; readonly hint: Sequence },
+  ): SlotState | undefined {
+    const log = this.#log;
+    const slot = log.lastChoice.slot + 1;
+    const state = log.slot(slot);
+    if (state === undefined) return undefined;
+    this.learnBlock(block);
+    const sequence = log.nextSequence(log.lastChoice.sequence, hint);
+    const entry: Entry = { cluster: log.cluster, view: log.view, round, slot, sequence, digest: block.digest };
+    log.choose(state, entry);
+    if (round === 1) log.accept(state, entry);
+    else log.recordSelfAssigned(state, entry);
+    step.changed.add(slot);
+    step.notes.push({ kind: "proposed", entry, requests: block.requests.length, clusters: block.clusters });
+    return state;
+  }
+
+  #sendChoice(
+    step: EngineStep,
+    { state, block, previous }: { readonly state: SlotState; readonly block: Block; readonly previous: Sequence },
+  ): void {
+    const entry = state.choice as Entry;
+    const { node } = this.#self;
+    // A primary that signs also needs its own signed word in what proves that the entry is prepared.
+    const to = this.#voting.trustsPrimary ? this.others : this.everyone;
+    if (this.#routes.initiatorOf(block.digest) === undefined) {
+      step.send.push({ to, message: { kind: "propose", entry, node, previous, block } });
+      this.#voting.cast(step, entry);
+      return;
+    }
+    step.send.push({ to, message: { kind: "super-accept", entry, node, previous, block } });
+    if (this.#voting.trustsPrimary) this.#voting.cast(step, entry);
+  }
+
+  // ---- a backup's answer
+
+  onProposal(step: EngineStep, verified: Verified<Proposal>): void {
+    const { entry, block, node } = verified.message;
+    const log = this.#log;
+    if (entry.view !== log.view) return rejected(step, "stale-view", verified);
+    if (node !== primaryOf(this.#cluster, entry.view)) return rejected(step, "not-primary", verified);
+    const state = log.slot(entry.slot);
+    if (state === undefined) return entry.slot > log.last ? rejected(step, "over-limit", verified) : undefined;
+    if (state.decided === undefined) this.learnBlock(block);
+    if (node === this.#self.node) {
+      if (verified.message.kind === "propose") state.proposal = verified.signed;
+      return;
+    }
+    const verdict = this.#judge(verified.message, state);
+    if (verdict === "hold") return this.#hold(step, verified);
+    if (verdict !== "accept") return rejected(step, verdict, verified);
+    if (state.accepted === undefined || compareBallots(state.accepted, entry) < 0) {
+      log.choose(state, entry);
+      log.accept(state, entry);
+      step.changed.add(entry.slot);
+    }
+    if (verified.message.kind === "propose") state.proposal = verified.signed;
+    this.#voting.cast(step, entry);
+    this.retry(step, entry.slot + 1);
+  }
+
+  #judge({ entry, previous }: Proposal, state: SlotState): "accept" | "hold" | Rejection {
+    const log = this.#log;
+    const refusal = log.refusal(entry);
+    if (refusal !== undefined) return refusal;
+    if (state.accepted !== undefined || state.decided !== undefined) return "accept";
+    const known = log.previous(entry.slot);
+    if (!this.#voting.trustsPrimary) {
+      if (known === undefined) return "hold";
+      if (known !== previous) return "conflict";
+    }
+    const before = known ?? previous;
+    if (entry.sequence <= before && !log.isNoOp(entry.digest)) return "conflict";
+    if (!log.isJustified(entry, before)) return "hold";
+    if (log.isNoOp(entry.digest) && !log.isNoOpDue(before)) return "hold";
+    if (state.choice !== undefined && !sameEntry(state.choice, entry)) return "conflict";
+    return "accept";
+  }
+
+  #hold(step: EngineStep, verified: Verified<Proposal>): void {
+    const { slot } = verified.message.entry;
+    if (this.#held.size >= limits.heldMessagesMax && !this.#held.has(slot)) return rejected(step, "over-limit", verified);
+    this.#held.set(slot, verified);
+  }
+
+  /** Looks again at the proposal held for a slot: the choice before it may be known now. */
+  retry(step: EngineStep, slot: Slot): void {
+    const held = this.#held.get(slot);
+    if (held === undefined) return;
+    this.#held.delete(slot);
+    this.onProposal(step, held);
+  }
+
+  /** A new final sequence may justify what was held. */
+  retryAll(step: EngineStep): void {
+    for (const slot of [...this.#held.keys()].sort((a, b) => a - b)) this.retry(step, slot);
+  }
+
+  forget(slot: Slot): void {
+    for (const each of this.#held.keys()) if (each <= slot) this.#held.delete(each);
+  }
+
+  // ---- start
+
+  /** Takes back what this node had made durable: from here on it contradicts nothing it said (protocol 6). */
+  restore(step: EngineStep, stored: StoredSlot): void {
+    const log = this.#log;
+    const state = log.slot(stored.slot);
+    if (state === undefined) return;
+    const take = (entry: StoredEntry | undefined) => (entry === undefined ? undefined : entryOfStored(log.cluster, entry));
+    const selfAssigned = take(stored.selfAssigned);
+    const accepted = take(stored.accepted);
+    if (selfAssigned !== undefined) {
+      if (this.isPrimary) log.choose(state, selfAssigned);
+      log.recordSelfAssigned(state, selfAssigned);
+    }
+    if (accepted !== undefined) {
+      log.choose(state, accepted);
+      log.accept(state, accepted);
+    }
+    const committed = take(stored.committed);
+    if (committed !== undefined) log.prepare(state, committed, stored.prepared);
+    const decided = take(stored.decided);
+    if (decided === undefined || stored.certificate === undefined) {
+      step.changed.add(stored.slot);
+      return;
+    }
+    const decision = { entry: decided, certificate: stored.certificate };
+    if (log.decide(state, decision)) step.decided.push(decision);
+  }
+}

@@ -1,0 +1,200 @@
+// The tables of a node's store: every key begins with one byte that says its table. The numbers are given once and never
+// reused, for old folders must stay readable. Numbers inside keys are big-endian, so that the store's order of bytes is
+// the order of heights, slots and times. Builders make keys, `describeKey` reads them back; nobody else cuts keys apart.
+
+import { bytes, schema, u53 } from "../types/codec.js";
+import type { AccountId, Digest, PublicKey } from "../types/ids.js";
+import { fromHex, toHex } from "../types/ids.js";
+
+/** Table -> first byte of its keys. What each holds: key -> value. */
+export const TABLES = {
+  meta: 1, // name of a fact -> its text: network, node, schema, topology (store.ts)
+  view: 2, // (one key) -> the node's view and the opening of it
+  slot: 3, // slot -> storedSlotSchema: what the node accepted, said and decided there
+  placed: 4, // block digest -> placedSchema: where this cluster's log has it, kept beyond checkpoints (protocol 2)
+  block: 5, // block digest -> the block's exact bytes
+  record: 6, // height -> recordSchema
+  certificates: 7, // height -> committedSchema: the record's block, proven by every cluster of P
+  account: 8, // account -> storedAccountSchema
+  reply: 9, // (client, nonce) -> storedReplySchema: a consumed id and what its client is told (protocol 4)
+  expiry: 10, // (validUntil, client, nonce) -> nothing: which ids are forgotten next
+  checkpoint: 11, // (one key) -> certificateSchema of signed CHECKPOINTs: the highest stable one (protocol 6)
+  early: 12, // block digest -> committedSchema: certificates of a block that has no record yet
+  verdict: 13, // block digest -> this cluster's verdicts, one byte per operation, for who asks again (3.4)
+  height: 14, // block digest -> heightSchema: the record of a block
+  progress: 15, // (one key) -> progressSchema: how far the log is recorded without a gap
+} as const;
+export type Table = keyof typeof TABLES;
+
+/** Where a block is in this cluster's log. */
+export const placedSchema = schema({ slot: u53(1), sequence: u53(2) });
+export const heightSchema = schema({ height: u53(1) });
+/** The highest block's slot with all slots up to it recorded or no-ops, and the running hash of their digests. */
+export const progressSchema = schema({ slot: u53(1), placed: bytes(2, 32) });
+
+/** Facts of the meta table that opening a store checks or tools need. */
+export type MetaName = "network" | "node" | "schema" | "topology";
+
+export interface KeyRange {
+  readonly gte: Uint8Array;
+  readonly lt: Uint8Array;
+}
+
+export function metaKey(name: MetaName): Uint8Array {
+  return key("meta", new TextEncoder().encode(name));
+}
+
+export function viewKey(): Uint8Array {
+  return key("view");
+}
+
+export function slotKey(slot: number): Uint8Array {
+  return key("slot", number(slot));
+}
+
+export function placedKey(digest: Digest): Uint8Array {
+  return key("placed", fromHex(digest));
+}
+
+export function blockKey(digest: Digest): Uint8Array {
+  return key("block", fromHex(digest));
+}
+
+export function recordKey(height: number): Uint8Array {
+  return key("record", number(height));
+}
+
+export function certificatesKey(height: number): Uint8Array {
+  return key("certificates", number(height));
+}
+
+export function accountKey(account: AccountId): Uint8Array {
+  return key("account", new TextEncoder().encode(account));
+}
+
+export function replyKey(client: PublicKey, nonce: number): Uint8Array {
+  return key("reply", fromHex(client), number(nonce));
+}
+
+export function expiryKey(validUntil: number, client: PublicKey, nonce: number): Uint8Array {
+  return key("expiry", number(validUntil), fromHex(client), number(nonce));
+}
+
+export function checkpointKey(): Uint8Array {
+  return key("checkpoint");
+}
+
+export function progressKey(): Uint8Array {
+  return key("progress");
+}
+
+export function earlyKey(digest: Digest): Uint8Array {
+  return key("early", fromHex(digest));
+}
+
+export function verdictKey(digest: Digest): Uint8Array {
+  return key("verdict", fromHex(digest));
+}
+
+export function heightKey(digest: Digest): Uint8Array {
+  return key("height", fromHex(digest));
+}
+
+/** All keys of a table. */
+export function prefixRange(table: Table): KeyRange {
+  return { gte: Uint8Array.of(TABLES[table]), lt: Uint8Array.of(TABLES[table] + 1) };
+}
+
+/** Heights from..to, both included, of the record or certificates table. */
+export function heightRange(table: "record" | "certificates" | "slot", from: number, to: number): KeyRange {
+  return { gte: key(table, number(from)), lt: key(table, number(to + 1)) };
+}
+
+/** The ids whose `validUntil` lies before `time` (protocol 4: remembered until it has passed in record time). */
+export function expiredRange(time: number): KeyRange {
+  return { gte: prefixRange("expiry").gte, lt: key("expiry", number(time)) };
+}
+
+/** The height of a key of the record or certificates table, the slot of one of the slot table. */
+export function heightOfKey(key: Uint8Array): number {
+  return readNumber(key, 1);
+}
+
+export function accountOfKey(key: Uint8Array): AccountId {
+  return new TextDecoder().decode(key.subarray(1)) as AccountId;
+}
+
+export function idOfReplyKey(key: Uint8Array): { readonly client: PublicKey; readonly nonce: number } {
+  return { client: toHex(key.subarray(1, 33)), nonce: readNumber(key, 33) };
+}
+
+export function idOfExpiryKey(key: Uint8Array): {
+  readonly validUntil: number;
+  readonly client: PublicKey;
+  readonly nonce: number;
+} {
+  return { validUntil: readNumber(key, 1), client: toHex(key.subarray(9, 41)), nonce: readNumber(key, 41) };
+}
+
+/** A key in words, for messages about damage: "record 17", "account alice". Understands any bytes. */
+export function describeKey(key: Uint8Array): string {
+  const table = tableOf(key);
+  const rest = key.subarray(1);
+  switch (table) {
+    case undefined:
+      return `key ${toHex(key)} of no table`;
+    case "meta":
+    case "account":
+      return `${table} ${accountOfKey(key)}`;
+    case "slot":
+    case "record":
+    case "certificates":
+      return rest.length === NUMBER_BYTES ? `${table} ${heightOfKey(key)}` : `${table} ${toHex(rest)}`;
+    case "reply":
+    case "expiry":
+    case "placed":
+    case "block":
+    case "early":
+    case "verdict":
+    case "height":
+      return `${table} ${toHex(rest)}`;
+    case "view":
+    case "checkpoint":
+    case "progress":
+      return table;
+  }
+}
+
+export function tableOf(key: Uint8Array): Table | undefined {
+  return byNumber.get(key[0] ?? 0);
+}
+
+const byNumber: ReadonlyMap<number, Table> = new Map(
+  Object.entries(TABLES).map(([table, first]) => [first, table as Table]),
+);
+
+const NUMBER_BYTES = 8;
+
+function key(table: Table, ...parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));
+  bytes[0] = TABLES[table];
+  let at = 1;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+function number(value: number): Uint8Array {
+  const bytes = new Uint8Array(NUMBER_BYTES);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, Math.floor(value / 0x1_0000_0000));
+  view.setUint32(4, value % 0x1_0000_0000);
+  return bytes;
+}
+
+function readNumber(key: Uint8Array, at: number): number {
+  const view = new DataView(key.buffer, key.byteOffset, key.byteLength);
+  return view.getUint32(at) * 0x1_0000_0000 + view.getUint32(at + 4);
+}

@@ -1,0 +1,158 @@
+// Where requests enter a node and answers leave it (protocol 2.4, 4): queued at the primary, forwarded and watched at a
+// backup, answered from the store when they were executed before. What makes a request well-formed was checked at the
+// door; here is what depends on this node and the moment.
+
+import { initiatorOf } from "../cluster/block.js";
+import type { AccountValue, ExecutedBlock } from "../execution/engine.js";
+import type { Batcher } from "../intra/batch.js";
+import { replyKey } from "../ledger/keys.js";
+import type { Request } from "../types/block.js";
+import { type Refusal, refusalNumber } from "../types/codes.js";
+import type { Effects, Event, Reader } from "../types/effects.js";
+import { type AccountId, type Digest, fromHex, isAccountId, type NodeRef, type View } from "../types/ids.js";
+import { limits } from "../types/limits.js";
+import type { Reply } from "../types/message.js";
+import { type AccountState, storedReplySchema } from "../types/schema.js";
+import type { Topology } from "../types/topology.js";
+import type { Now } from "./replica.js";
+
+export interface IntakeOptions {
+  readonly topology: Topology;
+  readonly self: NodeRef;
+  readonly reader: Reader;
+  readonly batcher: Batcher;
+  readonly isPrimary: () => boolean;
+  readonly view: () => View;
+  readonly primary: () => NodeRef;
+  readonly height: () => number;
+  readonly account: (id: AccountId) => AccountValue | undefined;
+}
+
+/** What a reply needs of the request it answers. */
+type Asker = Pick<Request, "client" | "nonce" | "hash">;
+
+/** How long a refused client should wait when the queue is full: about the time to work off half of it. */
+const RETRY_AFTER_MS = 250;
+const NO_BYTES = new Uint8Array(0);
+
+export class Intake {
+  readonly #options: IntakeOptions;
+  /** At a backup: requests that clients sent here, until they are executed. */
+  readonly #watched = new Map<Digest, Request>();
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  /** Returns the request's hash when its execution must be watched from now on. */
+  onRequest(now: Now, { request }: Extract<Event, { kind: "request" }>, out: Effects): Digest | undefined {
+    const { topology, self, reader, batcher } = this.#options;
+    const stored = reader.get(replyKey(request.client, request.nonce));
+    if (stored !== undefined) {
+      this.#resend(request, stored, out);
+      return undefined;
+    }
+    const refusal = this.#refusalOf(request, now, { topology, self });
+    if (refusal !== undefined) {
+      this.refuse(request, refusal, out);
+      return undefined;
+    }
+    if (this.#options.isPrimary()) {
+      const queued = batcher.add(request);
+      if (queued === "busy" || queued === "id-reused") this.refuse(request, queued, out);
+      return undefined;
+    }
+    if (this.#watched.size >= limits.queuedRequestsMax) {
+      this.refuse(request, "busy", out);
+      return undefined;
+    }
+    this.#watched.set(request.hash, request);
+    this.#forward(request, out);
+    return request.hash;
+  }
+
+  /** The watched request is still not executed: forwarded again. False: nothing to watch any more. */
+  repeat(hash: Digest, out: Effects): boolean {
+    const request = this.#watched.get(hash);
+    if (request === undefined) return false;
+    this.#forward(request, out);
+    return true;
+  }
+
+  /** Replies of a block that got its record. `speaks`: this node answers unasked (byzantine: all; crash: the primary). */
+  answer(executed: ExecutedBlock, speaks: boolean, out: Effects): void {
+    const { topology, self, batcher, reader } = this.#options;
+    const { block, height, finalSequence } = executed.ordered;
+    const consumed = new Set(executed.consumed.map(({ request }) => request));
+    let at = 0;
+    for (const request of block.requests) {
+      const results = executed.results.subarray(at, at + request.operations.length);
+      at += request.operations.length;
+      batcher.executed(request);
+      const isWatched = this.#watched.delete(request.hash);
+      if (!isWatched && !(speaks && initiatorOf(request, topology) === self.cluster)) continue;
+      const stored = consumed.has(request) ? undefined : reader.get(replyKey(request.client, request.nonce));
+      if (stored !== undefined && this.#resend(request, stored, out)) continue;
+      const where = { height, sequence: finalSequence, digest: fromHex(block.digest) };
+      this.#reply(request, { refusal: 0, results, ...where, retryAfterMs: 0 }, out);
+    }
+  }
+
+  onRead({ read, from }: Extract<Event, { kind: "read" }>, out: Effects): void {
+    const { self, height, account } = this.#options;
+    const accounts = read.accounts.map((id) => stateOf(id, isAccountId(id) ? account(id) : undefined));
+    const { nonce } = read;
+    out.reply.push({ client: from, message: { kind: "read-reply", ...self, nonce, height: height(), accounts } });
+  }
+
+  #refusalOf(
+    request: Request,
+    now: Now,
+    { topology, self }: Pick<IntakeOptions, "topology" | "self">,
+  ): Refusal | undefined {
+    if (initiatorOf(request, topology) !== self.cluster) return "wrong-cluster";
+    if (request.validUntil < now.time) return "expired";
+    if (request.validUntil > now.time + limits.requestLifetimeMs) return "valid-too-long";
+    return undefined;
+  }
+
+  #forward(request: Request, out: Effects): void {
+    out.send.push({ to: [this.#options.primary()], message: { kind: "request", request } });
+  }
+
+  /** The stored reply, if it is this request's; an id that was used for another request is refused. */
+  #resend(request: Request, stored: Uint8Array, out: Effects): boolean {
+    const { request: hash, height, sequence, digest, results } = storedReplySchema.decode(stored);
+    if (Buffer.compare(hash, fromHex(request.hash)) !== 0) {
+      this.refuse(request, "id-reused", out);
+      return false;
+    }
+    this.#reply(request, { refusal: 0, results, height, sequence, digest, retryAfterMs: 0 }, out);
+    return true;
+  }
+
+  /** Not ordered, and why. */
+  refuse(request: Asker, code: Refusal, out: Effects): void {
+    const retryAfterMs = code === "busy" ? RETRY_AFTER_MS : 0;
+    const refused = { refusal: refusalNumber(code), results: NO_BYTES, height: 0, sequence: 0, digest: NO_BYTES };
+    this.#reply(request, { ...refused, retryAfterMs }, out);
+    out.notes.push({ kind: "rejected", code, from: undefined, message: "request" });
+  }
+
+  #reply(
+    request: Asker,
+    answer: Pick<Reply, "refusal" | "results" | "height" | "sequence" | "digest" | "retryAfterMs">,
+    out: Effects,
+  ): void {
+    const { self, view } = this.#options;
+    const { nonce, hash, client } = request;
+    const message: Reply = { kind: "reply", ...self, nonce, request: fromHex(hash), view: view(), ...answer };
+    out.reply.push({ client, message });
+  }
+}
+
+function stateOf(account: string, value: AccountValue | undefined): AccountState {
+  if (value === undefined) return { account, exists: false, balance: 0n, owner: NO_BYTES };
+  const owner = value.owner === undefined ? NO_BYTES : fromHex(value.owner);
+  return { account, exists: true, balance: value.balance, owner };
+}

@@ -1,0 +1,449 @@
+// One node of the protocol as a pure whole: events in, effects out (architecture, rule 1). It routes what passed the door
+// to consensus, execution and the record, keeps the timers, and says what must be durable before anything leaves. Each
+// rule lives in the folder that owns it; here is only who hands what to whom.
+
+import type { BlockContext } from "../cluster/block.js";
+import { makeBlock, noOpBlock } from "../cluster/block.js";
+import { decidedOf } from "../cluster/certificate.js";
+import { Coordinator } from "../cross/coordinator.js";
+import type { ExecutionStep } from "../execution/engine.js";
+import { Batcher } from "../intra/batch.js";
+import { Checkpoints } from "../intra/checkpoint.js";
+import { Paxos } from "../intra/paxos.js";
+import { Pbft } from "../intra/pbft.js";
+import {
+  blockKey,
+  checkpointKey,
+  heightKey,
+  placedKey,
+  placedSchema,
+  slotKey,
+  verdictKey,
+} from "../ledger/keys.js";
+import type { Block } from "../types/block.js";
+import type { Effects, Event, Reader } from "../types/effects.js";
+import type { ClusterId, Digest, NodeRef } from "../types/ids.js";
+import { limits } from "../types/limits.js";
+import { type Checkpoint, type Result, unreachable, type Verified } from "../types/message.js";
+import { type Certificate, certificateSchema, storedSlotSchema } from "../types/schema.js";
+import type { ClusterInfo } from "../types/topology.js";
+import { Timers } from "../viewchange/timers.js";
+import { Intake } from "./intake.js";
+import { Queries } from "./queries.js";
+import { Recorder } from "./recorder.js";
+import type { Restored } from "./restore.js";
+
+/** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
+export interface Now {
+  readonly time: number;
+  readonly tick: number;
+}
+
+export interface ReplicaOptions extends BlockContext {
+  readonly self: NodeRef;
+  readonly reader: Reader;
+  /** What the node had on disk; `freshState` for a new one. */
+  readonly restored: Restored;
+  readonly decodeBlock: (bytes: Uint8Array) => Block;
+}
+
+type TimerName = `slot:${number}` | `block:${Digest}` | `fetch:${Digest}` | `request:${Digest}` | "ahead";
+
+/** Before a block that votes name is asked for: it is most likely under way. */
+const FETCH_AFTER_MS = 100;
+
+export class Replica {
+  readonly coordinator: Coordinator;
+  readonly #options: ReplicaOptions;
+  readonly #own: ClusterInfo;
+  readonly #timers = new Timers<TimerName>();
+  readonly #batcher: Batcher;
+  readonly #intake: Intake;
+  readonly #queries: Queries;
+  readonly #recorder: Recorder;
+  readonly #checkpoints: Checkpoints;
+  readonly #noOp: Block;
+  readonly #changed = new Set<number>();
+  /** Blocks that votes name and this node has not, with those who voted. */
+  readonly #wanted = new Map<Digest, NodeRef[]>();
+  /** A stable checkpoint that this node's own records have not reached yet. */
+  #stable: Pick<Checkpoint, "slot" | "sequence"> | undefined;
+  /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
+  #ahead: Verified[] = [];
+
+  constructor(options: ReplicaOptions) {
+    const { topology, members, self, reader, restored } = options;
+    this.#options = options;
+    this.#own = members.clusterOf(self.cluster);
+    this.#noOp = noOpBlock(self.cluster);
+    const Engine = this.#own.model === "crash" ? Paxos : Pbft;
+    this.coordinator = new Coordinator({
+      topology,
+      members,
+      self,
+      noOp: this.#noOp,
+      lastFinal: restored.head.finalSequence,
+      isRecorded: (digest) => reader.get(heightKey(digest)) !== undefined,
+      engine: (routes) => new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp.digest }),
+    });
+    this.#batcher = new Batcher({ requestsMax: topology.blockRequestsMax });
+    this.#recorder = new Recorder({
+      head: restored.head,
+      progress: restored.progress,
+      root: restored.root,
+      recorded: restored.recorded,
+      isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
+    });
+    this.#checkpoints = new Checkpoints({
+      cluster: this.#own,
+      stable: restored.stable.slot,
+      done: restored.progress.slot,
+    });
+    this.#intake = new Intake({
+      topology,
+      self,
+      reader,
+      batcher: this.#batcher,
+      isPrimary: () => this.coordinator.engine.isPrimary,
+      view: () => this.coordinator.engine.view,
+      primary: () => this.coordinator.primaryOf(self.cluster),
+      height: () => this.#recorder.head.height,
+      account: (id) => restored.execution.account(id),
+    });
+    this.#queries = new Queries({
+      self,
+      coordinator: this.coordinator,
+      execution: restored.execution,
+      reader,
+      nodesOf: (clusters) => members.nodesOf(clusters),
+      decodeBlock: options.decodeBlock,
+    });
+    this.#restore(restored);
+  }
+
+  get height(): number {
+    return this.#recorder.head.height;
+  }
+
+  /** Size of everything that can grow, for metrics. */
+  get gauges(): Readonly<Record<string, number>> {
+    return {
+      height: this.#recorder.head.height,
+      view: this.coordinator.engine.view,
+      queued: this.#batcher.queued,
+      undelivered: this.coordinator.undelivered,
+      unexecuted: this.#options.restored.execution.pending,
+      cross: this.coordinator.decisions.size,
+    };
+  }
+
+  /** Monotonic time at which a tick is due; undefined: no need. */
+  get wakeAt(): number | undefined {
+    return this.#timers.wakeAt;
+  }
+
+  /** A block past the door is not checked again. */
+  knownBlock(digest: Digest): Block | undefined {
+    return this.coordinator.body(digest);
+  }
+
+  /** Could this message still change anything? False lets the door skip its signature. */
+  wants(message: Verified["message"]): boolean {
+    const { self } = this.#options;
+    switch (message.kind) {
+      case "accept":
+      case "super-accept":
+        return message.entry.cluster !== self.cluster || this.coordinator.engine.wants(message);
+      case "commit": {
+        const [entry] = message.entries;
+        if (entry === undefined || message.entries.length > 1) return true;
+        if (entry.cluster === self.cluster) return this.coordinator.engine.wants({ kind: "commit", entry });
+        return this.coordinator.decisions.wants(message.digest, entry.cluster);
+      }
+      case "result":
+        return this.#options.restored.execution.wants(message);
+      default:
+        return true;
+    }
+  }
+
+  step(now: Now, event: Event, out: Effects): void {
+    switch (event.kind) {
+      case "message":
+        this.#onMessage(now, event.verified, out);
+        break;
+      case "request": {
+        const watched = this.#intake.onRequest(now, event, out);
+        if (watched !== undefined) this.#start(now, `request:${watched}`, this.#options.topology.timers.intraMs);
+        break;
+      }
+      case "refused":
+        this.#intake.refuse(event, event.code, out);
+        break;
+      case "read":
+        this.#intake.onRead(event, out);
+        break;
+      case "tick":
+        for (const name of this.#timers.due(now.tick)) this.#onTimer(now, name, out);
+        break;
+      default:
+        unreachable(event);
+    }
+    this.#collect(now, out);
+  }
+
+  /** The end of a turn: new blocks, and every slot that changed, once. */
+  finish(now: Now, out: Effects): void {
+    this.#proposeReady(now, out);
+    for (const slot of [...this.#changed].sort((a, b) => a - b)) {
+      const stored = this.coordinator.engine.stored(slot);
+      if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
+    }
+    this.#changed.clear();
+  }
+
+  #onMessage(now: Now, verified: Verified, out: Effects): void {
+    const { message } = verified;
+    if ("block" in message && message.block !== undefined && message.block.time > now.time + limits.clockAheadMs) {
+      this.#hold(now, verified, message.block.time - limits.clockAheadMs - now.time);
+      return;
+    }
+    switch (message.kind) {
+      case "propose":
+        return this.coordinator.onPropose({ ...verified, message });
+      case "accept":
+      case "super-accept":
+        return this.coordinator.onAccept({ ...verified, message });
+      case "super-propose":
+        return this.coordinator.onSuperPropose({ ...verified, message });
+      case "commit":
+        return this.coordinator.onCommit({ ...verified, message });
+      case "result":
+        return this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
+      case "accept-query":
+        return this.#queries.onAcceptQuery({ ...verified, message }, out.send);
+      case "unknown":
+        return this.#queries.onUnknown({ ...verified, message }, out.send);
+      case "fetch":
+        return this.#queries.onFetch({ ...verified, message }, out.send);
+      case "committed":
+        // The door has checked each certificate against the block and left its entry to be read from it.
+        for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
+        return;
+      case "chunk":
+        if (message.certificates.length === 0 && !this.#wanted.has(message.digest)) return;
+        this.coordinator.onBody(message.block);
+        for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
+        return;
+      case "checkpoint":
+        return this.#onCheckpoint({ ...verified, message }, out);
+      default:
+        unreachable(message);
+    }
+  }
+
+  #onCertificate(digest: Digest, certificate: Certificate): void {
+    const decided = decidedOf(digest, certificate);
+    if (decided !== undefined) this.coordinator.onCertificate(decided);
+  }
+
+  #hold(now: Now, verified: Verified, delay: number): void {
+    if (this.#ahead.length >= limits.heldMessagesMax) return;
+    this.#ahead.push(verified);
+    this.#start(now, "ahead", Math.min(delay, limits.timeoutMaxMs));
+  }
+
+  #onTimer(now: Now, name: TimerName, out: Effects): void {
+    const [kind, subject] = name.split(":") as [string, string];
+    switch (kind) {
+      case "slot":
+        this.#onSlotTimer(Number(subject), out);
+        break;
+      case "block":
+        this.coordinator.onCrossTimer(subject as Digest);
+        this.#queries.ask(subject as Digest, out.send);
+        out.notes.push({ kind: "queried", digest: subject as Digest });
+        break;
+      case "fetch":
+        this.#onFetchTimer(subject as Digest, out);
+        break;
+      case "request":
+        if (!this.#intake.repeat(subject as Digest, out)) this.#timers.stop(name);
+        else out.notes.push({ kind: "suspected", view: this.coordinator.engine.view });
+        break;
+      default: {
+        const held = this.#ahead;
+        this.#ahead = [];
+        this.#timers.stop("ahead");
+        for (const verified of held) this.#onMessage(now, verified, out);
+      }
+    }
+  }
+
+  /** An accepted entry is undecided for too long: the primary says it again, everybody asks (2.3, 2.4, 3.4). */
+  #onSlotTimer(slot: number, out: Effects): void {
+    const { engine } = this.coordinator;
+    if (engine.decisionAt(slot) !== undefined || engine.stored(slot) === undefined) {
+      this.#timers.stop(`slot:${slot}`);
+      return;
+    }
+    this.coordinator.onSlotTimer(slot);
+    const digest = this.coordinator.engine.digestAt(slot);
+    if (digest !== undefined && digest !== this.#noOp.digest) this.#queries.ask(digest, out.send);
+    out.notes.push({ kind: "suspected", view: engine.view });
+  }
+
+  #onFetchTimer(digest: Digest, out: Effects): void {
+    const from = this.#wanted.get(digest);
+    if (from === undefined || this.coordinator.body(digest) !== undefined) {
+      this.#timers.stop(`fetch:${digest}`);
+      this.#wanted.delete(digest);
+      return;
+    }
+    const { self, members } = this.#options;
+    const isSelf = (ref: NodeRef) => ref.cluster === self.cluster && ref.node === self.node;
+    const others = from.filter((ref) => !isSelf(ref));
+    const to = others.length > 0 ? others : members.nodesOf([self.cluster]).filter((ref) => !isSelf(ref));
+    this.#queries.fetch(digest, to, out.send);
+  }
+
+  /** Takes what the coordinator found out: what to send and keep, what was decided and delivered. */
+  #collect(now: Now, out: Effects): void {
+    const { topology } = this.#options;
+    const output = this.coordinator.takeOutput();
+    out.send.push(...output.send);
+    out.notes.push(...output.notes);
+    for (const block of output.learned) {
+      out.persist.push({ key: blockKey(block.digest), value: block.bytes });
+      if (block.clusters.length > 1) this.#start(now, `block:${block.digest}`, topology.timers.crossMs);
+    }
+    for (const slot of output.changed) {
+      this.#changed.add(slot);
+      if (this.coordinator.engine.decisionAt(slot) === undefined) this.#start(now, `slot:${slot}`, topology.timers.intraMs);
+    }
+    for (const { slot, sequence, digest } of output.decided) {
+      this.#timers.stop(`slot:${slot}`);
+      this.#batcher.decided(digest);
+      if (digest === this.#noOp.digest) continue;
+      out.persist.push({ key: placedKey(digest), value: placedSchema.encode({ slot, sequence }) });
+    }
+    for (const { digest, from } of output.wanted) this.#want(now, digest, from);
+    for (const ordered of output.delivered) {
+      const step = this.#options.restored.execution.deliver(this.#recorder.order(ordered));
+      this.#absorbExecution(step, out);
+    }
+  }
+
+  #want(now: Now, digest: Digest, from: NodeRef): void {
+    const known = this.#wanted.get(digest);
+    if (known !== undefined) known.push(from);
+    else if (this.#wanted.size < limits.heldMessagesMax) this.#wanted.set(digest, [from]);
+    this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
+  }
+
+  #absorbExecution(step: ExecutionStep, out: Effects): void {
+    const { members, self } = this.#options;
+    for (const { block, verdicts } of step.verdicts) {
+      out.persist.push({ key: verdictKey(block.digest), value: verdicts });
+      // One signed RESULT of a crash cluster is enough (protocol 4): its primary's.
+      if (this.#own.model === "crash" && !this.coordinator.engine.isPrimary) continue;
+      const to = members.nodesOf(block.clusters.filter((cluster) => cluster !== self.cluster));
+      const { cluster, node } = self;
+      const message: Result = { kind: "result", cluster, node, digest: block.digest, verdicts };
+      out.send.push({ to, message });
+    }
+    for (const executed of step.executed) {
+      const { block, height, finalSequence } = executed.ordered;
+      const { hash, progress } = this.#recorder.record(executed, out.persist);
+      this.coordinator.forgetBody(block.digest);
+      this.#timers.stop(`block:${block.digest}`);
+      for (const request of block.requests) this.#timers.stop(`request:${request.hash}`);
+      this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
+      out.notes.push({ kind: "recorded", height, finalSequence, block });
+      if (this.#checkpoints.advance(progress.slot)) this.#sendCheckpoint({ height, hash, finalSequence }, out);
+    }
+    this.#forgetStable(out);
+  }
+
+  #sendCheckpoint(
+    { height, hash, finalSequence }: { readonly height: number; readonly hash: Digest } & Pick<Checkpoint, "finalSequence">,
+    out: Effects,
+  ): void {
+    const { self, members } = this.#options;
+    const { slot } = this.#recorder.progress;
+    const decided = this.coordinator.engine.decisionAt(slot);
+    if (decided === undefined) return;
+    const message: Checkpoint = {
+      kind: "checkpoint",
+      cluster: self.cluster,
+      node: self.node,
+      slot,
+      sequence: decided.entry.sequence,
+      height,
+      record: hash,
+      finalSequence,
+      state: this.#recorder.stateRoot(),
+    };
+    out.send.push({ to: members.nodesOf([self.cluster]), message });
+  }
+
+  #onCheckpoint({ message, signed }: Verified<Checkpoint>, out: Effects): void {
+    if (signed === undefined || message.cluster !== this.#options.self.cluster) return;
+    const stable = this.#checkpoints.onCheckpoint(message, signed);
+    if (stable === undefined) return;
+    const { slot, sequence, height } = stable.checkpoint;
+    out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(stable.certificate) });
+    out.notes.push({ kind: "stable", slot, height });
+    this.#stable = { slot, sequence };
+    this.#forgetStable(out);
+  }
+
+  /** The log forgets what is below a stable checkpoint once this node, too, has it in its records. */
+  #forgetStable(out: Effects): void {
+    const stable = this.#stable;
+    if (stable === undefined || this.#recorder.progress.slot < stable.slot) return;
+    this.#stable = undefined;
+    for (const slot of this.coordinator.engine.forget(stable.slot, stable.sequence)) {
+      this.#changed.delete(slot);
+      out.persist.push({ key: slotKey(slot), value: undefined });
+    }
+  }
+
+  /** The primary's next blocks: whatever is ready; behind a known final at once, if need be a no-op (3.3). */
+  #proposeReady(now: Now, out: Effects): void {
+    const { engine } = this.coordinator;
+    if (!engine.isPrimary) return;
+    for (const clusters of this.#batcher.ready()) {
+      if (!engine.hasRoom) break;
+      this.#propose(now, clusters, out);
+    }
+    if (this.coordinator.isClockBehind) {
+      const own = [this.#options.self.cluster];
+      if (!engine.hasRoom || !this.#propose(now, own, out)) this.coordinator.propose(this.#noOp);
+    }
+    this.#collect(now, out);
+  }
+
+  #propose(now: Now, clusters: readonly ClusterId[], out: Effects): boolean {
+    const requests = this.#batcher.take(clusters);
+    if (requests.length === 0) return false;
+    const block = makeBlock({ clusters, time: now.time, requests });
+    this.#batcher.proposed(block.digest, clusters, requests);
+    this.coordinator.propose(block);
+    this.#collect(now, out);
+    return true;
+  }
+
+  #start(now: Now, name: TimerName, delay: number): void {
+    this.#timers.start(name, { now: now.tick, delay });
+  }
+
+  #restore(restored: Restored): void {
+    const { slot, sequence } = restored.stable;
+    if (slot > 0) this.coordinator.engine.forget(slot, sequence);
+    this.coordinator.startAfter(slot);
+    for (const block of restored.undelivered) this.coordinator.restoreBody(block);
+    for (const stored of restored.slots) this.coordinator.restore({ kind: "restored", slot: stored });
+    this.coordinator.engine.step({ kind: "final", sequence: restored.head.finalSequence });
+  }
+}

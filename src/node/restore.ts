@@ -1,0 +1,159 @@
+// What a node takes back from its store at start: the end of its view, its accounts and consumed ids, and everything it
+// said about slots that are not below a stable checkpoint. Also the first content of a new store. After a start the node
+// contradicts nothing that it said before it (protocol 6).
+
+import { type BlockContext, decodeBlock } from "../cluster/block.js";
+import { genesisAccounts } from "../cluster/genesis.js";
+import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
+import { StateRoot } from "../execution/root.js";
+import { createExecution } from "../execution/scheduler.js";
+import {
+  accountKey,
+  accountOfKey,
+  blockKey,
+  checkpointKey,
+  heightKey,
+  idOfReplyKey,
+  metaKey,
+  prefixRange,
+  progressKey,
+  progressSchema,
+  recordKey,
+} from "../ledger/keys.js";
+import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger/records.js";
+import type { Store } from "../ledger/store.js";
+import { type Block, requestId } from "../types/block.js";
+import { CodedError } from "../types/codes.js";
+import type { Write } from "../types/effects.js";
+import { type ClusterId, type Digest, fromHex, NO_SEQUENCE, type PublicKey, type Sequence, type Slot, toHex } from "../types/ids.js";
+import {
+  certificateSchema,
+  checkpointSchema,
+  storedAccountSchema,
+  storedReplySchema,
+  type StoredSlot,
+  storedSlotSchema,
+} from "../types/schema.js";
+import type { Topology } from "../types/topology.js";
+import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
+
+export interface Restored {
+  readonly head: Head;
+  readonly progress: Progress;
+  readonly stable: { readonly slot: Slot; readonly sequence: Sequence };
+  readonly root: StateRoot;
+  readonly execution: ExecutionEngine;
+  /** Above the stable checkpoint, ascending. */
+  readonly slots: readonly StoredSlot[];
+  /** Blocks of those slots that have no record yet. */
+  readonly undelivered: readonly Block[];
+  /** Slots above `progress` whose blocks have records. */
+  readonly recorded: ReadonlyMap<Slot, Digest>;
+}
+
+/** The rows of a new store: record 0 and the accounts the network begins with. */
+export function genesisWrites(topology: Topology, cluster: ClusterId, topologyText: string): Write[] {
+  const writes: Write[] = [
+    { key: metaKey("topology"), value: new TextEncoder().encode(topologyText) },
+    { key: recordKey(0), value: encodeRecord(genesisRecord(topology, cluster)) },
+  ];
+  for (const { account, balance, owner } of genesisAccounts(topology, cluster)) {
+    writes.push({ key: accountKey(account), value: storedAccountSchema.encode({ balance, owner: fromHex(owner) }) });
+  }
+  return writes;
+}
+
+export async function restore(store: Store, context: BlockContext, cluster: ClusterId): Promise<Restored> {
+  const { topology, members } = context;
+  const head = await readHead(store);
+  const accounts = await readAccounts(store);
+  const consumedIds = await readConsumed(store, head.time);
+  const slots = await readSlots(store);
+  const progressRow = store.get(progressKey());
+  const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
+  return {
+    head,
+    progress,
+    stable: readStable(store),
+    root: new StateRoot({ accounts, consumedIds, recordTime: head.time }),
+    execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
+    slots,
+    undelivered: readBlocks(store, context, slots),
+    recorded: recordedAbove(store, slots, progress.slot),
+  };
+}
+
+async function readHead(store: Store): Promise<Head> {
+  for await (const [, value] of store.range({ ...prefixRange("record"), reverse: true, limit: 1 })) {
+    const { height, time, finalSequence } = decodeRecord(value);
+    return { height, hash: recordHash(value), time, finalSequence };
+  }
+  throw new CodedError("store-empty", "the data folder has no genesis record: remove it and start the node anew");
+}
+
+async function readAccounts(store: Store): Promise<AccountValue[]> {
+  const accounts: AccountValue[] = [];
+  for await (const [key, value] of store.range(prefixRange("account"))) {
+    const { balance, owner } = storedAccountSchema.decode(value);
+    accounts.push({ account: accountOfKey(key), balance, owner: owner.length === 0 ? undefined : toHex<PublicKey>(owner) });
+  }
+  return accounts;
+}
+
+async function readConsumed(store: Store, time: number): Promise<{ id: string; validUntil: number }[]> {
+  const consumed: { id: string; validUntil: number }[] = [];
+  for await (const [key, value] of store.range(prefixRange("reply"))) {
+    const { validUntil } = storedReplySchema.decode(value);
+    if (validUntil >= time) consumed.push({ id: requestId(idOfReplyKey(key)), validUntil });
+  }
+  return consumed;
+}
+
+async function readSlots(store: Store): Promise<StoredSlot[]> {
+  const slots: StoredSlot[] = [];
+  for await (const [, value] of store.range(prefixRange("slot"))) slots.push(storedSlotSchema.decode(value));
+  return slots;
+}
+
+function readStable(store: Store): { slot: Slot; sequence: Sequence } {
+  const stored = store.get(checkpointKey());
+  const [first] = stored === undefined ? [] : certificateSchema.decode(stored).commits;
+  if (first === undefined) return { slot: 0, sequence: NO_SEQUENCE };
+  const { slot, sequence } = checkpointSchema.decode(first.body);
+  return { slot, sequence: sequence as Sequence };
+}
+
+function readBlocks(store: Store, context: BlockContext, slots: readonly StoredSlot[]): Block[] {
+  const blocks = new Map<Digest, Block>();
+  for (const digest of slots.flatMap(digestsOf)) {
+    const isNeeded = !blocks.has(digest) && !isRecorded(store, digest);
+    const bytes = isNeeded ? store.get(blockKey(digest)) : undefined;
+    if (bytes === undefined) continue;
+    const decoded = decodeBlock(bytes, context, false);
+    if (!decoded.ok) throw new CodedError("store-corrupt", `block ${digest} is not valid (${decoded.code})`);
+    blocks.set(digest, decoded.value);
+  }
+  return [...blocks.values()];
+}
+
+function recordedAbove(store: Store, slots: readonly StoredSlot[], slot: Slot): ReadonlyMap<Slot, Digest> {
+  const recorded = new Map<Slot, Digest>();
+  for (const { slot: each, decided } of slots) {
+    const digest = decided === undefined ? undefined : toHex<Digest>(decided.digest);
+    if (each > slot && digest !== undefined && isRecorded(store, digest)) recorded.set(each, digest);
+  }
+  return recorded;
+}
+
+function isRecorded(store: Store, digest: Digest): boolean {
+  return store.get(heightKey(digest)) !== undefined;
+}
+
+function digestsOf({ decided, accepted, selfAssigned }: StoredSlot): Digest[] {
+  return [decided, accepted, selfAssigned].flatMap((entry) => (entry === undefined ? [] : [toHex<Digest>(entry.digest)]));
+}
+
+function decodeProgress(row: Uint8Array): Progress {
+  const { slot, placed } = progressSchema.decode(row);
+  return { slot, placed: toHex<Digest>(placed) };
+}

@@ -1,0 +1,238 @@
+// Messages to bytes and back (types/wire.proto): what the turn seals, the door opens. Opening checks shape and bounds
+// only; who may say what, and signatures, are the door's business (ingress.ts). Nothing here throws for bad bytes.
+
+import { type BlockContext, decodeBlock } from "../cluster/block.js";
+import { decodeCommit, encodeCommit } from "../cluster/certificate.js";
+import type { Block } from "../types/block.js";
+import { CodecError } from "../types/codec.js";
+import type { Rejection } from "../types/codes.js";
+import { type ClusterId, type Digest, type Entry, fromHex, type NodeRef, type Sequence, toHex } from "../types/ids.js";
+import { kindOfNumber, type Message, type NodeMessage, unreachable, type Vote } from "../types/message.js";
+import {
+  checkpointSchema,
+  chunkSchema,
+  committedSchema,
+  envelopeSchema,
+  fetchSchema,
+  querySchema,
+  readReplySchema,
+  readSchema,
+  replySchema,
+  resultSchema,
+  unknownSchema,
+  voteSchema,
+} from "../types/schema.js";
+
+/** An envelope taken apart; `message` is made by `openMessage` once the sender is known to be allowed. */
+export interface Opened {
+  readonly kind: Message["kind"];
+  readonly body: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly block: Uint8Array;
+}
+
+export function openEnvelope(bytes: Uint8Array): Opened | Rejection {
+  try {
+    const { kind: number, body, signature, block } = envelopeSchema.decode(bytes);
+    const kind = kindOfNumber(number);
+    return kind === undefined ? "unknown-kind" : { kind, body, signature, block };
+  } catch (error) {
+    return codecRejection(error);
+  }
+}
+
+/** The exact bytes that are signed and sent as the envelope's body. */
+export function bodyOf(message: Message): Uint8Array {
+  switch (message.kind) {
+    case "propose":
+    case "super-accept":
+      return encodeVote(message, message.previous);
+    case "accept":
+    case "super-propose":
+      return encodeVote(message, 0);
+    case "commit":
+      return encodeCommit(message);
+    case "result":
+      return resultSchema.encode({ ...message, digest: fromHex(message.digest) });
+    case "accept-query":
+      return querySchema.encode({ ...message, digest: fromHex(message.digest) });
+    case "committed":
+      return committedSchema.encode({ ...message, digest: fromHex(message.digest) });
+    case "unknown":
+      return unknownSchema.encode({ digest: fromHex(message.digest) });
+    case "fetch":
+      return fetchSchema.encode({ digest: fromHex(message.digest) });
+    case "chunk":
+      return chunkSchema.encode({ ...message, digest: fromHex(message.digest) });
+    case "checkpoint":
+      return checkpointSchema.encode({ ...message, record: fromHex(message.record), state: fromHex(message.state) });
+    case "request":
+      return message.request.signed.body;
+    case "reply":
+      return replySchema.encode(message);
+    case "read":
+      return readSchema.encode(message);
+    case "read-reply":
+      return readReplySchema.encode(message);
+    default:
+      return unreachable(message);
+  }
+}
+
+/** The block that travels beside the body, if the message has one. */
+export function attachmentOf(message: Message): Block | undefined {
+  switch (message.kind) {
+    case "propose":
+    case "super-propose":
+    case "super-accept":
+    case "chunk":
+      return message.block;
+    default:
+      return undefined;
+  }
+}
+
+/** A node's message, but for requests, from its parts. The block's requests are checked, signatures included. */
+export function openMessage(
+  opened: Opened,
+  context: BlockContext & { readonly knownBlock: (digest: Digest) => Block | undefined },
+): NodeMessage | Rejection {
+  try {
+    return decodeMessage(opened, context);
+  } catch (error) {
+    return codecRejection(error);
+  }
+}
+
+function decodeMessage(
+  { kind, body, block: blockBytes }: Opened,
+  context: BlockContext & { readonly knownBlock: (digest: Digest) => Block | undefined },
+): NodeMessage | Rejection {
+  switch (kind) {
+    case "propose":
+    case "super-propose":
+    case "super-accept": {
+      const vote = decodeVote(body);
+      if (vote === undefined) return "malformed";
+      const { entry, node, previous } = vote;
+      if (kind === "super-accept" && blockBytes.length === 0) return { kind, entry, node, previous, block: undefined };
+      const block = openBlock(blockBytes, entry.digest, context);
+      if (typeof block === "string") return block;
+      if (!block.clusters.includes(entry.cluster)) return "not-involved";
+      return kind === "super-propose" ? { kind, entry, node, block } : { kind, entry, node, previous, block };
+    }
+    case "accept": {
+      const vote = decodeVote(body);
+      return vote === undefined ? "malformed" : { kind, entry: vote.entry, node: vote.node };
+    }
+    case "commit":
+      return decodeCommit(body) ?? "malformed";
+    case "result": {
+      const { cluster, node, digest, verdicts } = resultSchema.decode(body);
+      return withDigest(digest, (hex) => ({ kind, cluster: cluster as ClusterId, node, digest: hex, verdicts }));
+    }
+    case "accept-query": {
+      const { digest, missing, verdicts, body: wantsBody, evidence } = querySchema.decode(body);
+      const wanted = { missing: missing as readonly ClusterId[], verdicts: verdicts as readonly ClusterId[] };
+      return withDigest(digest, (hex) => ({ kind, digest: hex, ...wanted, body: wantsBody, evidence }));
+    }
+    case "committed": {
+      const { digest, certificates } = committedSchema.decode(body);
+      return withDigest(digest, (hex) => ({ kind, digest: hex, certificates }));
+    }
+    case "unknown":
+    case "fetch": {
+      const schema = kind === "unknown" ? unknownSchema : fetchSchema;
+      return withDigest(schema.decode(body).digest, (hex) => ({ kind, digest: hex }));
+    }
+    case "chunk": {
+      const { digest, certificates } = chunkSchema.decode(body);
+      const hex = toHex<Digest>(digest);
+      const block = openBlock(blockBytes, hex, context);
+      return typeof block === "string" ? block : { kind, digest: hex, certificates, block };
+    }
+    case "checkpoint": {
+      const { cluster, record, state, sequence, finalSequence, ...rest } = checkpointSchema.decode(body);
+      if (record.length !== 32 || state.length !== 32) return "malformed";
+      return {
+        kind,
+        ...rest,
+        cluster: cluster as ClusterId,
+        sequence: sequence as Sequence,
+        finalSequence: finalSequence as Sequence,
+        record: toHex(record),
+        state: toHex(state),
+      };
+    }
+    case "request":
+    case "reply":
+    case "read":
+    case "read-reply":
+      return "not-allowed";
+    default:
+      return unreachable(kind);
+  }
+}
+
+function withDigest<M extends NodeMessage>(bytes: Uint8Array, make: (digest: Digest) => M): M | Rejection {
+  return bytes.length === 32 ? make(toHex<Digest>(bytes)) : "malformed";
+}
+
+/** A block that is known by digest was checked before; signatures are the cost of a block, so that matters. */
+function openBlock(
+  bytes: Uint8Array,
+  digest: Digest,
+  context: BlockContext & { readonly knownBlock: (digest: Digest) => Block | undefined },
+): Block | Rejection {
+  const known = context.knownBlock(digest);
+  if (known !== undefined) return Buffer.compare(known.bytes, bytes) === 0 ? known : "bad-block";
+  const decoded = decodeBlock(bytes, context);
+  if (!decoded.ok) return decoded.code === "bad-signature" ? "bad-signature" : "bad-block";
+  return decoded.value.digest === digest ? decoded.value : "bad-block";
+}
+
+function encodeVote({ entry, node }: Vote, previous: number): Uint8Array {
+  return voteSchema.encode({ ...entry, node, digest: fromHex(entry.digest), previous });
+}
+
+function decodeVote(body: Uint8Array): (Vote & { readonly previous: Sequence }) | undefined {
+  const { cluster, node, view, round, slot, sequence, digest, previous } = voteSchema.decode(body);
+  if (round > 1 || digest.length !== 32 || slot === 0 || sequence % 65_536 !== cluster) return undefined;
+  const entry: Entry = {
+    cluster: cluster as ClusterId,
+    view,
+    round: round as 0 | 1,
+    slot,
+    sequence: sequence as Sequence,
+    digest: toHex(digest),
+  };
+  return { entry, node, previous: previous as Sequence };
+}
+
+/** In whose name a signed message speaks; undefined for messages that speak for their channel only. */
+export function speakerOf(message: NodeMessage): NodeRef | undefined {
+  switch (message.kind) {
+    case "propose":
+    case "accept":
+    case "super-propose":
+    case "super-accept":
+      return { cluster: message.entry.cluster, node: message.node };
+    case "commit":
+    case "result":
+    case "checkpoint":
+      return { cluster: message.cluster, node: message.node };
+    case "accept-query":
+    case "committed":
+    case "unknown":
+    case "fetch":
+    case "chunk":
+      return undefined;
+    default:
+      return unreachable(message);
+  }
+}
+
+function codecRejection(error: unknown): Rejection {
+  if (error instanceof CodecError) return "malformed";
+  throw error;
+}

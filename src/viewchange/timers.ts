@@ -1,0 +1,53 @@
+// Timers as data: the core asks for none of the host's clocks; it notes what is due when, and a tick event brings what
+// has become due (protocol 2.4, 3.4, 5). Delays double with each firing of the same name, capped, and fall back when the
+// timer is stopped, that is on progress.
+
+import { limits } from "../types/limits.js";
+
+interface Timer {
+  readonly due: number;
+  readonly delay: number;
+}
+
+export class Timers<Name extends string> {
+  readonly #timers = new Map<Name, Timer>();
+  #earliest = Number.POSITIVE_INFINITY;
+
+  /** Starts a timer unless it runs. Times in milliseconds of the monotonic clock. */
+  start(name: Name, { now, delay }: { readonly now: number; readonly delay: number }): void {
+    if (!this.#timers.has(name)) this.#set(name, { due: now + delay, delay });
+  }
+
+  stop(name: Name): void {
+    this.#timers.delete(name);
+  }
+
+  isRunning(name: Name): boolean {
+    return this.#timers.has(name);
+  }
+
+  /** What has become due, in the order of the start; each goes on with twice its delay until it is stopped. */
+  due(now: number): readonly Name[] {
+    if (now < this.#earliest) return [];
+    const names: Name[] = [];
+    this.#earliest = Number.POSITIVE_INFINITY;
+    for (const [name, timer] of [...this.#timers]) {
+      if (timer.due <= now) {
+        names.push(name);
+        const delay = Math.min(timer.delay * 2, limits.timeoutMaxMs);
+        this.#set(name, { due: now + delay, delay });
+      } else if (timer.due < this.#earliest) this.#earliest = timer.due;
+    }
+    return names;
+  }
+
+  /** When the next tick is needed; undefined when nothing runs. May be early, never late. */
+  get wakeAt(): number | undefined {
+    return this.#timers.size === 0 ? undefined : this.#earliest;
+  }
+
+  #set(name: Name, timer: Timer): void {
+    this.#timers.set(name, timer);
+    if (timer.due < this.#earliest) this.#earliest = timer.due;
+  }
+}

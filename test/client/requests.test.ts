@@ -1,0 +1,415 @@
+// Requests through the SDK: whom they are sent to, which answers end them, and how.
+
+import { beforeEach, describe, expect, test } from "vitest";
+import type { Client } from "../../src/client/sdk.js";
+import { ed25519Verifier, signingBytes } from "../../src/crypto/signature.js";
+import { carriage } from "../../src/types/message.js";
+import { bodyOf, clientKey, hasEnded, hex, namesOf, type Seen, topology, World } from "./world.js";
+
+const inByzantine = { from: "alice", to: "bob", amount: 5n } as const;
+const inCrash = { from: "zoe", to: "yann", amount: 5n } as const;
+const allOfOne = ["c1n0", "c1n1", "c1n2", "c1n3"];
+
+let world: World;
+let client: Client;
+
+beforeEach(async () => {
+  world = new World();
+  client = await world.client();
+});
+
+function takeOne(): Seen {
+  const [only, ...more] = world.take();
+  expect(more).toEqual([]);
+  return only as Seen;
+}
+
+describe("where a request goes", () => {
+  test("to the primary of view 0, signed over network, kind and body", () => {
+    void client.transfer(inByzantine);
+    const sent = takeOne();
+    expect(sent.node).toBe("c1n0");
+    const { body, signature, operations, client: signer } = bodyOf(sent);
+    expect(hex(signer)).toBe(clientKey);
+    expect(operations[0]?.debits).toEqual([{ account: "alice", amount: 5n }]);
+    const bytes = signingBytes(topology.networkId, carriage.request.number, body);
+    expect(ed25519Verifier.verify({ bytes, signature, publicKey: clientKey })).toBe(true);
+  });
+
+  test("a cross-shard request goes to the cluster of the first debit account", () => {
+    void client.transfer({ from: "zoe", to: "alice", amount: 1n });
+    expect(takeOne().node).toBe("c2n0");
+  });
+
+  test("under initiator lowest it goes to the lowest involved cluster", async () => {
+    const lowest = { ...topology, cross: { ...topology.cross, initiator: "lowest" as const } };
+    client = await world.client({ topology: lowest });
+    void client.transfer({ from: "zoe", to: "alice", amount: 1n });
+    expect(takeOne().node).toBe("c1n0");
+  });
+
+  test("requests made at once go to a node in one frame", () => {
+    for (let i = 0; i < 10; i++) void client.transfer(inByzantine);
+    const seen = world.take();
+    expect(seen).toHaveLength(10);
+    expect(new Set(seen.map(({ frame }) => frame)).size).toBe(1);
+    expect(new Set(seen.map((each) => bodyOf(each).nonce)).size).toBe(10);
+  });
+
+  test("it follows the primary once f + 1 nodes report the view, and not one liar", async () => {
+    const outcome = client.transfer(inByzantine);
+    const first = takeOne();
+    world.reply("c1n3", first, { view: 2 });
+    void client.transfer(inByzantine);
+    expect(takeOne().node).toBe("c1n0");
+    world.reply("c1n1", first, { view: 1 });
+    expect((await outcome).outcome).toBe("committed");
+    void client.transfer(inByzantine);
+    expect(takeOne().node).toBe("c1n1");
+  });
+
+  test("silence sends identical bytes to all nodes, again and again with longer pauses", () => {
+    void client.transfer(inByzantine);
+    const first = takeOne();
+    world.time.advance(900);
+    expect(world.take()).toEqual([]);
+    world.time.advance(200);
+    const second = world.take();
+    expect(namesOf(second)).toEqual(allOfOne);
+    for (const { bytes } of second) expect(bytes).toEqual(first.bytes);
+    world.time.advance(1800);
+    expect(world.take()).toEqual([]);
+    world.time.advance(300);
+    expect(namesOf(world.take())).toEqual(allOfOne);
+  });
+
+  test("a primary that is not connected is not waited for", () => {
+    world.down("c1n0");
+    void client.transfer(inByzantine);
+    expect(namesOf(world.take())).toEqual(["c1n1", "c1n2", "c1n3"]);
+  });
+});
+
+describe("answers of a byzantine cluster", () => {
+  test("f + 1 equal replies of different nodes end it, and one node's repeated do not", async () => {
+    const outcome = client.transfer(inByzantine);
+    const sent = takeOne();
+    world.reply("c1n0", sent, {});
+    world.reply("c1n0", sent, {});
+    expect(await hasEnded(outcome)).toBe(false);
+    world.reply("c1n2", sent, {});
+    expect(await outcome).toMatchObject({
+      outcome: "committed",
+      results: ["ok"],
+      height: 7,
+      sequence: 65_536 * 9 + 1,
+      digest: "d".repeat(64),
+      cluster: 1,
+    });
+    expect(client.inFlight).toBe(0);
+  });
+
+  test.each([
+    ["results", { results: ["insufficient-funds"] }],
+    ["height", { height: 8 }],
+    ["digest", { digest: "e".repeat(64) as never }],
+    ["refusal", { refusal: "expired" }],
+  ] as const)("a liar about the %s, and another node silent, change nothing", async (_what, lie) => {
+    const outcome = client.transfer(inByzantine);
+    const sent = takeOne();
+    world.reply("c1n3", sent, lie);
+    world.reply("c1n0", sent, {});
+    expect(await hasEnded(outcome)).toBe(false);
+    world.reply("c1n1", sent, {});
+    expect(await outcome).toMatchObject({ outcome: "committed", results: ["ok"], height: 7, digest: "d".repeat(64) });
+  });
+
+  test("a node cannot speak for another one", async () => {
+    const outcome = client.transfer(inByzantine);
+    const sent = takeOne();
+    world.reply("c1n3", sent, { results: ["not-owner"] });
+    world.reply("c1n3", sent, { results: ["not-owner"], claims: 2 });
+    expect(await hasEnded(outcome)).toBe(false);
+  });
+
+  test("a refusal is not believed of one node: the others are asked at once", async () => {
+    const outcome = client.transfer(inByzantine);
+    world.reply("c1n0", takeOne(), { refusal: "unknown-client" });
+    const copies = world.take();
+    expect(namesOf(copies)).toEqual(allOfOne);
+    expect(await hasEnded(outcome)).toBe(false);
+    world.reply("c1n1", copies[1] as Seen, { refusal: "unknown-client" });
+    expect(await outcome).toMatchObject({ outcome: "rejected", code: "unknown-client", cluster: 1, record: undefined });
+  });
+
+  test("a refusal that may pass is believed when at most f nodes are left that may hold a copy", async () => {
+    const outcome = client.transfer(inByzantine);
+    world.reply("c1n0", takeOne(), { refusal: "cluster-unavailable" });
+    const [c0, c1, c2] = world.take() as [Seen, Seen, Seen];
+    world.reply("c1n0", c0, { refusal: "cluster-unavailable" });
+    world.reply("c1n1", c1, { refusal: "cluster-unavailable" });
+    expect(await hasEnded(outcome)).toBe(false);
+    world.reply("c1n2", c2, { refusal: "cluster-unavailable" });
+    expect(await outcome).toMatchObject({ outcome: "rejected", code: "cluster-unavailable" });
+  });
+});
+
+describe("answers of a crash cluster", () => {
+  test("one reply ends it", async () => {
+    const outcome = client.transfer(inCrash);
+    world.reply("c2n0", takeOne(), {});
+    expect(await outcome).toMatchObject({ outcome: "committed", cluster: 2 });
+  });
+
+  test("one operation that failed is a rejection with its code and record", async () => {
+    const outcome = client.transfer(inCrash);
+    world.reply("c2n0", takeOne(), { results: ["insufficient-funds"] });
+    expect(await outcome).toMatchObject({
+      outcome: "rejected",
+      code: "insufficient-funds",
+      record: { cluster: 2, height: 7, digest: "d".repeat(64) },
+    });
+  });
+
+  test("operations of a batch have their own results", async () => {
+    const operation = {
+      kind: "transfer",
+      debits: [{ account: "zoe", amount: 1n }],
+      credits: [{ account: "yann", amount: 1n }],
+    } as const;
+    const outcome = client.submit({ operations: [operation, operation] });
+    world.reply("c2n0", takeOne(), { results: ["ok", "insufficient-funds"] });
+    expect(await outcome).toMatchObject({ outcome: "committed", results: ["ok", "insufficient-funds"] });
+  });
+
+  test("results of another number than the operations are no results", async () => {
+    const outcome = client.transfer(inCrash);
+    world.reply("c2n0", takeOne(), { results: ["ok", "ok"] });
+    expect(await hasEnded(outcome)).toBe(false);
+  });
+
+  test("expired at a backup says nothing while the primary may hold a copy", async () => {
+    const outcome = client.transfer(inCrash);
+    takeOne();
+    world.time.advance(1100);
+    const copies = world.take();
+    world.reply("c2n1", copies[1] as Seen, { refusal: "expired" });
+    world.reply("c2n2", copies[2] as Seen, { refusal: "expired" });
+    expect(await hasEnded(outcome)).toBe(false);
+    world.reply("c2n0", copies[0] as Seen, {});
+    expect((await outcome).outcome).toBe("committed");
+  });
+
+  test("expired at the only node that was asked is final", async () => {
+    const outcome = client.transfer(inCrash);
+    world.reply("c2n0", takeOne(), { refusal: "expired" });
+    expect(await outcome).toMatchObject({ outcome: "rejected", code: "expired" });
+  });
+});
+
+describe("busy", () => {
+  test("the primary alone is asked again, after the time it asks for and not before", async () => {
+    const outcome = client.transfer(inCrash);
+    const first = takeOne();
+    world.reply("c2n0", first, { refusal: "busy", retryAfterMs: 300 });
+    world.time.advance(280);
+    expect(world.take()).toEqual([]);
+    world.time.advance(40);
+    const again = takeOne();
+    expect(again).toMatchObject({ node: "c2n0", bytes: first.bytes });
+    world.reply("c2n0", again, {});
+    expect((await outcome).outcome).toBe("committed");
+  });
+
+  test("to the deadline is a rejection in a crash cluster, since nobody holds a copy", async () => {
+    const outcome = client.transfer({ ...inCrash, deadlineMs: 500 });
+    world.reply("c2n0", takeOne(), { refusal: "busy", retryAfterMs: 9000 });
+    world.time.advance(500);
+    expect(await outcome).toMatchObject({ outcome: "rejected", code: "busy" });
+  });
+
+  test("of one byzantine node is no proof: the outcome stays unknown, with the hint", async () => {
+    const outcome = client.transfer({ ...inByzantine, deadlineMs: 500 });
+    world.reply("c1n0", takeOne(), { refusal: "busy", retryAfterMs: 9000 });
+    world.time.advance(500);
+    expect(await outcome).toMatchObject({ outcome: "unknown", lastRefusal: "busy" });
+  });
+
+  test("a byzantine primary that is always busy does not keep the others from hearing of it", () => {
+    void client.transfer(inByzantine);
+    for (let i = 0; i < 3; i++) {
+      world.reply("c1n0", takeOne(), { refusal: "busy", retryAfterMs: 100 });
+      world.time.advance(120);
+    }
+    expect(namesOf(world.take())).toEqual(allOfOne);
+  });
+
+  test("of a node that is not primary does not put off the next attempt", () => {
+    void client.transfer(inByzantine);
+    world.reply("c1n2", takeOne(), { refusal: "busy", retryAfterMs: 9000 });
+    world.time.advance(1100);
+    expect(namesOf(world.take())).toEqual(allOfOne);
+  });
+});
+
+describe("deadlines", () => {
+  test("without answers the outcome is unknown, by the deadline", async () => {
+    const outcome = client.transfer({ ...inByzantine, deadlineMs: 3000 });
+    world.time.advance(2900);
+    expect(await hasEnded(outcome)).toBe(false);
+    world.time.advance(100);
+    expect(await outcome).toMatchObject({ outcome: "unknown", cluster: 1, lastRefusal: undefined });
+    expect(world.time.timers).toBe(0);
+  });
+
+  test("an unknown outcome is resolved with the same bytes, and a late reply in between harms nothing", async () => {
+    const pending = client.transfer({ ...inByzantine, deadlineMs: 500 });
+    const sent = takeOne();
+    world.time.advance(500);
+    const unknown = await pending;
+    if (unknown.outcome !== "unknown") throw new Error(unknown.outcome);
+    world.reply("c1n0", sent, { results: ["insufficient-funds"] });
+    const resolved = unknown.resolve();
+    await hasEnded(resolved);
+    const copies = world.take();
+    expect(namesOf(copies)).toEqual(allOfOne);
+    expect(copies[0]?.bytes).toEqual(sent.bytes);
+    world.reply("c1n0", sent, {});
+    world.reply("c1n1", sent, {});
+    expect((await resolved).outcome).toBe("committed");
+  });
+
+  test("a request is resolved from its bytes by another client object of the same key", async () => {
+    const pending = client.transfer({ ...inCrash, deadlineMs: 500 });
+    const sent = takeOne();
+    await client.close();
+    const unknown = await pending;
+    if (unknown.outcome !== "unknown") throw new Error(unknown.outcome);
+    world = new World();
+    const resolved = (await world.client()).resolve(unknown.request.bytes);
+    await hasEnded(resolved);
+    expect(namesOf(world.take())).toEqual(["c2n0", "c2n1", "c2n2"]);
+    world.reply("c2n1", sent, {});
+    expect((await resolved).outcome).toBe("committed");
+  });
+
+  test("expired is no answer to resolve: nodes may have executed and forgotten it", async () => {
+    const pending = client.transfer({ ...inCrash, deadlineMs: 500, validForMs: 1000 });
+    takeOne();
+    world.time.advance(500);
+    const unknown = await pending;
+    if (unknown.outcome !== "unknown") throw new Error(unknown.outcome);
+    const resolved = unknown.resolve({ deadlineMs: 5000 });
+    await hasEnded(resolved);
+    for (const copy of world.take()) world.reply(copy.node as "c2n0", copy, { refusal: "expired" });
+    world.time.advance(5000);
+    expect(await resolved).toMatchObject({ outcome: "unknown", lastRefusal: "expired" });
+  });
+
+  test("resolve goes on until 30 s after validUntil", async () => {
+    const pending = client.transfer({ ...inCrash, deadlineMs: 500, validForMs: 20_000 });
+    world.time.advance(500);
+    const unknown = await pending;
+    if (unknown.outcome !== "unknown") throw new Error(unknown.outcome);
+    const resolved = unknown.resolve();
+    await hasEnded(resolved);
+    world.time.advance(49_400);
+    expect(await hasEnded(resolved)).toBe(false);
+    world.time.advance(100);
+    expect((await resolved).outcome).toBe("unknown");
+  });
+
+  test("a request that no node was within reach for is rejected as unavailable", async () => {
+    world.down("c2n0", "c2n1", "c2n2");
+    const outcome = client.transfer({ ...inCrash, deadlineMs: 500 });
+    world.time.advance(500);
+    expect(await outcome).toMatchObject({ outcome: "rejected", code: "unavailable" });
+  });
+
+  test("a node that comes within reach in time is sent what waits", async () => {
+    world.down("c2n0", "c2n1", "c2n2");
+    const outcome = client.transfer(inCrash);
+    world.time.advance(200);
+    expect(world.take()).toEqual([]);
+    world.up("c2n1");
+    world.time.advance(20);
+    world.reply("c2n1", takeOne(), {});
+    expect((await outcome).outcome).toBe("committed");
+  });
+
+  test("close ends what is in flight as unknown, and later calls are wrong use", async () => {
+    const outcome = client.transfer(inByzantine);
+    await client.close();
+    expect((await outcome).outcome).toBe("unknown");
+    expect(world.stopped).toBe(true);
+    await expect(client.transfer(inByzantine)).rejects.toMatchObject({ code: "closed" });
+  });
+});
+
+describe("wrong use throws before anything is sent", () => {
+  const transfer = (debits: readonly [string, bigint][], credits: readonly [string, bigint][]) => ({
+    kind: "transfer" as const,
+    debits: debits.map(([account, amount]) => ({ account, amount })),
+    credits: credits.map(([account, amount]) => ({ account, amount })),
+  });
+
+  test.each([
+    ["zero-amount", [transfer([["alice", 0n]], [["bob", 0n]])]],
+    ["bad-account", [transfer([["al ice", 1n]], [["bob", 1n]])]],
+    ["unbalanced", [transfer([["alice", 2n]], [["bob", 1n]])]],
+    [
+      "repeated-account",
+      [
+        transfer(
+          [
+            ["alice", 1n],
+            ["alice", 1n],
+          ],
+          [["bob", 2n]],
+        ),
+      ],
+    ],
+    ["amount-overflow", [transfer([["alice", 1n << 63n]], [["bob", 1n << 63n]])]],
+    ["mixed-clusters", [transfer([["alice", 1n]], [["bob", 1n]]), transfer([["zoe", 1n]], [["bob", 1n]])]],
+    ["malformed", []],
+    ["malformed", [transfer([["alice", 1n << 64n]], [["bob", 1n << 64n]])]],
+    ["malformed", [transfer([["alice", -1n]], [["bob", -1n]])]],
+    ["malformed", [transfer([], [["bob", 1n]])]],
+    ["bad-account", [{ kind: "open" as const, account: "" }]],
+  ])("%s", async (code, operations) => {
+    await expect(client.submit({ operations })).rejects.toMatchObject({ name: "CodedError", code });
+    expect(world.take()).toEqual([]);
+    expect(client.inFlight).toBe(0);
+  });
+
+  test("a validity beyond what the network remembers", async () => {
+    await expect(client.transfer({ ...inCrash, validForMs: 600_001 })).rejects.toMatchObject({
+      code: "valid-too-long",
+    });
+  });
+
+  test("bytes that are no request of this client's", async () => {
+    await expect(client.resolve(Uint8Array.of(1, 2, 3))).rejects.toMatchObject({ code: "malformed" });
+  });
+});
+
+test("bytes that are no message, and answers to nothing, are no harm", async () => {
+  const outcome = client.transfer(inCrash);
+  const sent = takeOne();
+  world.sayBytes("c2n0", Uint8Array.of(255, 255, 255));
+  world.say("c2n0", carriage.reply.number, Uint8Array.of(8, 0));
+  world.say("c2n0", 99, new Uint8Array(0));
+  world.reply("c1n0", sent, {});
+  expect(await hasEnded(outcome)).toBe(false);
+  world.reply("c2n0", sent, {});
+  world.reply("c2n0", sent, { results: ["not-owner"] });
+  expect((await outcome).outcome).toBe("committed");
+});
+
+test("an idle client keeps no timer", async () => {
+  const outcome = client.transfer(inCrash);
+  world.reply("c2n0", takeOne(), {});
+  await outcome;
+  world.time.advance(40);
+  expect(world.time.timers).toBe(0);
+});

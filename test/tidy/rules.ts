@@ -1,0 +1,70 @@
+// The import table and the purity of docs/architecture.md as data: what each folder of src may import, and what its
+// code may do. The tidy test applies it.
+
+/**
+ * `pure`: no clock, randomness, timers, promises, I/O, process or console, and only the packages named. `deterministic`:
+ * the same, but promises are allowed, since it reads through the store. `free`: anything.
+ */
+export type Purity = "pure" | "deterministic" | "free";
+
+export interface FolderRule {
+  /** Folders of src whose files may be imported; files of the own folder always may. */
+  readonly imports: readonly string[];
+  /** Folders or files of src of which only types may be imported. */
+  readonly importsTypes?: readonly string[];
+  readonly purity: Purity;
+  /** Packages and node modules that pure files may import. */
+  readonly packages?: readonly string[];
+  /** Files whose purity is another one. */
+  readonly exceptions?: Readonly<Record<string, Purity>>;
+}
+
+export type Rules = Readonly<Record<string, FolderRule>>;
+
+const consensus = ["types", "crypto", "cluster"];
+const core = [...consensus, "viewchange", "intra", "cross", "execution", "ledger"];
+
+export const rules: Rules = {
+  types: { imports: [], purity: "pure" },
+  crypto: {
+    imports: ["types"],
+    purity: "pure",
+    packages: ["node:crypto", "node:module", "@noble/hashes", "sodium-native"],
+    exceptions: { "keys.ts": "free" },
+  },
+  cluster: { imports: ["types", "crypto"], purity: "pure", packages: ["yaml", "zod"] },
+  viewchange: { imports: consensus, purity: "pure" },
+  intra: { imports: [...consensus, "viewchange"], purity: "pure" },
+  cross: { imports: [...consensus, "viewchange"], importsTypes: ["intra/engine.ts"], purity: "pure" },
+  execution: { imports: consensus, purity: "pure" },
+  ledger: { imports: consensus, purity: "deterministic", exceptions: { "level.ts": "free" } },
+  net: { imports: ["types", "crypto"], purity: "free" },
+  node: {
+    imports: [...core, "net"],
+    purity: "pure",
+    exceptions: { "host.ts": "free", "log.ts": "free", "metrics.ts": "free", "restore.ts": "deterministic" },
+  },
+  client: { imports: [...consensus, "net"], purity: "free" },
+  load: {
+    imports: ["client", ...consensus],
+    importsTypes: ["net"],
+    purity: "pure",
+    packages: ["hdr-histogram-js"],
+    exceptions: { "driver.ts": "free", "run.ts": "free" },
+  },
+  cli: { imports: [...core, "net", "node", "client", "load"], purity: "free" },
+};
+
+export const linesMax = 400;
+export const columnsMax = 120;
+/** The package's public surface may name the types it hands out. */
+export const reexporting: readonly string[] = ["src/client/sdk.ts"];
+export const bannedWords: readonly string[] = [
+  "TODO",
+  "FIXME",
+  "XXX",
+  "stub",
+  "stubs",
+  "placeholder",
+  "not implemented",
+];
