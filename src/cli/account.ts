@@ -43,7 +43,7 @@ const openCommand: CommandModule<object, OpenOptions> = {
   builder: (program) =>
     clientOptions(program)
       .positional("id", { type: "string", demandOption: true, describe: "1 to 64 of A-Z a-z 0-9 . _ : -" })
-      .example("$0 account open --topology net/topology.yaml --key net/clients/client-0.key savings", ""),
+      .example("$0 account open --topology net/topology.yaml --key net/clients/client0.key savings", ""),
   handler: (options) => runCommand(options, () => open(options)),
 };
 
@@ -53,7 +53,7 @@ const showCommand: CommandModule<object, ShowOptions> = {
   builder: (program) =>
     clientOptions(program)
       .positional("accounts", { type: "string", array: true, demandOption: true, describe: "Names of accounts" })
-      .example("$0 account show --topology net/topology.yaml --key net/clients/client-0.key savings", ""),
+      .example("$0 account show --topology net/topology.yaml --key net/clients/client0.key savings", ""),
   handler: (options) => runCommand(options, () => showBalances(options)),
 };
 
@@ -69,7 +69,7 @@ function listOptions(program: Argv<object>): Argv<ListOptions> {
     .option("topology", { type: "string", demandOption: true, requiresArg: true, describe: "The topology file" })
     .option("key", { type: "string", demandOption: true, requiresArg: true, describe: "The client's key file" })
     .option("limit", { type: "number", default: 100, requiresArg: true, describe: "Show so many at most" })
-    .example("$0 account list --topology net/topology.yaml --key net/clients/client-0.key", "");
+    .example("$0 account list --topology net/topology.yaml --key net/clients/client0.key", "");
 }
 
 async function open(options: OpenOptions): Promise<void> {

@@ -17,7 +17,7 @@ export const command: CommandModule<object, BalanceOptions> = {
   builder: (program) =>
     clientOptions(program)
       .positional("accounts", { type: "string", array: true, demandOption: true, describe: "Names of accounts" })
-      .example("$0 balance --topology net/topology.yaml --key net/clients/client-0.key a0 a1", ""),
+      .example("$0 balance --topology net/topology.yaml --key net/clients/client0.key a0 a1", ""),
   handler: (options) => runCommand(options, () => showBalances(options)),
 };
 

@@ -68,7 +68,8 @@ type UnknownOutcome = Extract<Outcome, { outcome: "unknown" }>;
 function unknownMessage({ request, lastRefusal }: UnknownOutcome, { topology, key }: ClientOptions): string {
   const hint = lastRefusal === undefined ? "" : `, one said ${lastRefusal}`;
   const until = new Date(request.validUntil).toISOString();
-  const command = `sharper transfer --topology ${quote(topology)} --key ${quote(key)} --resume ${tokenOf(request.bytes)}`;
+  const files = `--topology ${quote(topology)} --key ${quote(key)}`;
+  const command = `sharper transfer ${files} --resume ${tokenOf(request.bytes)}`;
   return (
     `too few nodes answered by the deadline${hint}; the request may still be executed until ${until}. ` +
     `To find out, before then:\n${command}`

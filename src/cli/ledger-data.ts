@@ -1,5 +1,6 @@
-// Opens nodes' data folders for the ledger commands. A folder is self-contained: it carries its network's id, its node's
-// name and the topology's text, so a topology file is only needed where that copy is not to be trusted or is not there.
+// Opens nodes' data folders for the ledger commands. A folder is self-contained: it carries its network's id, its
+// node's name and the topology's text, so a topology file is only needed where that copy is not to be trusted or is not
+// there.
 
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -55,6 +56,12 @@ export async function readRecords(store: Store, from: number, to: number): Promi
   const records: LedgerRecord[] = [];
   for await (const [, value] of store.range(heightRange("record", from, to))) records.push(decodeRecord(value));
   return records;
+}
+
+/** Refuses an option that counts something and is not a whole number from `min` on. */
+export function checkCount(name: string, value: number | undefined, min = 0): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value >= min)) return;
+  throw new CodedError("usage", `--${name} must be a whole number from ${min} on, not ${value}`);
 }
 
 async function storesIn(folder: string): Promise<readonly string[]> {

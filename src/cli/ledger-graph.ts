@@ -1,5 +1,5 @@
-// `sharper ledger graph`: the united views as DOT, JSON or a picture. Each cluster is shown as its longest view among the
-// given nodes has it; `verify` tells whether they agree.
+// `sharper ledger graph`: the united views as DOT, JSON or a picture. Each cluster is shown as its longest view among
+// the given nodes has it; `verify` tells whether they agree.
 
 import { writeFile } from "node:fs/promises";
 import { extname } from "node:path";
@@ -13,7 +13,7 @@ import { type ClusterId, counterOf, sequenceOf } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { blockSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
-import { lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
+import { checkCount, lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
 import { type CommonOptions, printLine } from "./output.js";
 
 export type GraphFormat = "dot" | "json" | "svg";
@@ -41,6 +41,9 @@ const writers: Readonly<Record<GraphFormat, (graph: LedgerGraph) => string>> = {
 
 export async function graph(options: GraphOptions): Promise<void> {
   const { out } = options;
+  checkCount("from", options.from);
+  checkCount("to", options.to);
+  checkCount("last", options.last, 1);
   const format = options.format ?? formatOf(out);
   const ledgers = await openLedgers(options.data, options.topology);
   try {

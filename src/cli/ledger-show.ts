@@ -1,5 +1,5 @@
-// `sharper ledger show`: a node's records as a table, or one record with all that belongs to it: requests, operations and
-// their results, and who certified it.
+// `sharper ledger show`: a node's records as a table, or one record with all that belongs to it: requests, operations
+// and their results, and who certified it.
 
 import { decodeBlock } from "../cluster/block.js";
 import { decodeCommit } from "../cluster/certificate.js";
@@ -11,7 +11,7 @@ import type { AccountPosting, Block, BlockOperation } from "../types/block.js";
 import { CodedError, resultCode } from "../types/codes.js";
 import { type Sequence, showNode, showSequence } from "../types/ids.js";
 import { committedSchema } from "../types/schema.js";
-import { lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
+import { checkCount, lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
 import { type CommonOptions, printJson, printLine, printTable, type Row } from "./output.js";
 
 export interface ShowOptions extends CommonOptions {
@@ -26,6 +26,8 @@ export interface ShowOptions extends CommonOptions {
 const SHOWN_RECORDS = 100;
 
 export async function show(options: ShowOptions): Promise<void> {
+  checkCount("from", options.from);
+  checkCount("to", options.to);
   const ledgers = await openLedgers([options.data], options.topology);
   try {
     const [node, ...others] = ledgers.nodes;

@@ -1,5 +1,5 @@
-// `sharper ledger verify`: the offline audit of any number of nodes' data, with a progress line on a terminal and one line
-// for everything that is off.
+// `sharper ledger verify`: the offline audit of any number of nodes' data, with a progress line on a terminal and one
+// line for everything that is off.
 
 import { ed25519Verifier } from "../crypto/signature.js";
 import { replayer } from "../execution/replay.js";

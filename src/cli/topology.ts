@@ -1,6 +1,6 @@
-// `sharper topology new` writes a network's topology and one key file for each node and client; `sharper topology check`
-// tells what a topology file describes, or everything that is wrong with it. What is new in every network (keys, the end
-// of its name) is drawn here; nothing existing is ever overwritten.
+// `sharper topology new` writes a network's topology and one key file for each node and client; `sharper topology
+// check` tells what a topology file describes, or everything that is wrong with it. What is new in every network (keys,
+// the end of its name) is drawn here; nothing existing is ever overwritten.
 
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
@@ -133,8 +133,13 @@ function newOptions(program: Argv<object>): Argv<NewOptions> {
     .example("$0 topology new --from config/mixed-2x3-2x4.yaml --out net", "A ready network with fresh keys");
 }
 
+/** What no two networks share. */
+export function freshNetwork(): Fresh {
+  return { suffix: randomBytes(4).toString("hex"), makeSeed: generateSeed };
+}
+
 async function makeNetwork(options: NewOptions): Promise<void> {
-  const fresh: Fresh = { suffix: randomBytes(4).toString("hex"), makeSeed: generateSeed };
+  const fresh = freshNetwork();
   const file = join(options.out, "topology.yaml");
   const plan =
     options.from === undefined ? planTopology(planOptions(options, fresh)) : await fromTemplate(options, fresh);
@@ -189,7 +194,8 @@ async function fromTemplate(options: NewOptions, fresh: Fresh): Promise<Plan> {
   throw new CodedError("not-a-template", `${from} has keys already; write "key: generate" where new ones should be`);
 }
 
-async function writeNetwork(out: string, { yaml, keys }: Plan): Promise<void> {
+/** Writes a planned network into a folder that has none. */
+export async function writeNetwork(out: string, { yaml, keys }: Plan): Promise<void> {
   const paths = ["topology.yaml", "nodes", "clients"].map((name) => join(out, name));
   for (const path of paths) {
     if (await exists(path))

@@ -49,7 +49,10 @@ function transferOptions(program: Argv<object>): Argv<TransferOptions> {
     .implies("credit", "debit")
     .conflicts("from", ["debit", "resume"])
     .conflicts("debit", "resume")
-    .example("$0 transfer --topology net/topology.yaml --key net/clients/client-0.key --from a0 --to a1 --amount 5", "")
+    .example(
+      "$0 transfer --topology net/topology.yaml --key net/clients/client0.key --from client0-0 --to bob --amount 5",
+      "",
+    )
     .example(
       "$0 transfer --topology T --key K --debit a0=5 --debit a2=1 --credit a1=6",
       "From two accounts to one, all or nothing",

@@ -1,7 +1,8 @@
 // Counts the answers to one request (protocol 2.2): which ending do they prove? Results need as many equal replies of
 // different nodes as make one surely correct: f + 1 in a byzantine cluster, one in a crash cluster. A refusal is only
-// what one node decided at one time, so more is asked of it: refusals that follow from the bytes alone stand when so many
-// agree; the others (expired, busy, ...) only when no correct node is left that may hold a copy and have it ordered.
+// what one node decided at one time, so more is asked of it: refusals that follow from the bytes alone stand when so
+// many agree; the others (expired, busy, ...) only when no correct node is left that may hold a copy and have it
+// ordered.
 
 import { witnessesOf } from "../cluster/quorum.js";
 import { type Refusal, type ResultCode, refusalCode, resultCode } from "../types/codes.js";

@@ -1,6 +1,6 @@
-// What a client knows of one cluster: its view and so its primary, how quickly it answers, and up to which record it has
-// been told results. A view is believed when at least one correct node must have reached it, so lying nodes cannot send
-// the client to a primary of their choice.
+// What a client knows of one cluster: its view and so its primary, how quickly it answers, and up to which record it
+// has been told results. A view is believed when at least one correct node must have reached it, so lying nodes cannot
+// send the client to a primary of their choice.
 
 import { primaryOf, witnessesOf } from "../cluster/quorum.js";
 import type { NodeIndex, View } from "../types/ids.js";

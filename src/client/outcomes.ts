@@ -34,8 +34,8 @@ export interface Committed extends RecordPosition {
 }
 
 /**
- * "unavailable": no node was within reach, so the request never left this process. Result codes appear here for requests
- * of one operation, which then is recorded as failed; all others were not ordered.
+ * "unavailable": no node was within reach, so the request never left this process. Result codes appear here for
+ * requests of one operation, which then is recorded as failed; all others were not ordered.
  */
 export type RejectionCode = Exclude<ResultCode, "ok" | "foreign"> | Exclude<Refusal, "executed"> | "unavailable";
 

@@ -6,7 +6,6 @@ import { type Signer, signingBytes } from "../crypto/signature.js";
 import { type Request, requestId } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
 import { CodedError } from "../types/codes.js";
-import { fromHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { carriage } from "../types/message.js";
 import { envelopeSchema, type Operation, requestBodySchema, type Signed, signedSchema } from "../types/schema.js";
@@ -27,6 +26,8 @@ const EMPTY = new Uint8Array(0);
 
 export interface SigningContext extends BlockContext {
   readonly signer: Signer;
+  /** The signer's public key, as it stands in requests. */
+  readonly clientBytes: Uint8Array;
 }
 
 /** Throws CodedError with the code that a node would refuse it with. */
@@ -34,8 +35,8 @@ export function signRequest(
   parts: { readonly nonce: number; readonly validUntil: number; readonly operations: readonly OperationOrder[] },
   context: SigningContext,
 ): Request {
-  const { signer, topology } = context;
-  const body = encodeBody({ ...parts, client: fromHex(signer.publicKey) });
+  const { signer, clientBytes, topology } = context;
+  const body = encodeBody({ ...parts, client: clientBytes });
   const decoded = decodeRequest({ body, signature: EMPTY }, context, false);
   if (!decoded.ok) throw wrongUse(decoded.code as RejectionCode);
   const signature = signer.sign(signingBytes(topology.networkId, carriage.request.number, body));
@@ -49,7 +50,10 @@ export function readRequest(bytes: Uint8Array, context: SigningContext): Request
     signed = signedSchema.decode(bytes);
   } catch (error) {
     if (!(error instanceof CodecError)) throw error;
-    throw new CodedError("malformed", `these bytes are no signed request (${error.message}); use those of an outcome`);
+    throw new CodedError(
+      "not-a-request",
+      `these bytes are no signed request (${error.message}); use those of an outcome`,
+    );
   }
   const decoded = decodeRequest(signed, context);
   if (!decoded.ok) throw wrongUse(decoded.code as RejectionCode);

@@ -1,10 +1,10 @@
 // Requests that have no ending yet. Each is sent to its cluster's primary; without an answer in time, the same bytes go
-// to every node of the cluster, again and again with growing pauses (protocol 2.4), until its answers prove an ending or
-// its deadline comes. One call of `tick` for all of them replaces timers of their own.
+// to every node of the cluster, again and again with growing pauses (protocol 2.4), until its answers prove an ending
+// or its deadline comes. One call of `tick` for all of them replaces timers of their own.
 
 import type { Request } from "../types/block.js";
 import { CodedError, type ResultCode } from "../types/codes.js";
-import { fromHex, type NodeIndex, type Sequence, toHex } from "../types/ids.js";
+import { type NodeIndex, type Sequence, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { WireReply } from "../types/schema.js";
 import { Answers } from "./answers.js";
@@ -97,7 +97,7 @@ export class Requests {
       request,
       home,
       message: requestMessage(request),
-      hash: fromHex(request.hash),
+      hash: Buffer.from(request.hash, "hex"),
       answers: new Answers({ cluster: home.info, operations: request.operations.length, sentBefore }),
       startedAt: now,
       sentBefore,

@@ -1,8 +1,8 @@
 // The client SDK: opening accounts, moving money and reading balances in a SharPer network. Every call ends by its
-// deadline with the truth as far as it can be known: committed, rejected with a code, or unknown with a way to find out.
-// The network's condition never throws; wrong use does (CodedError, before anything is sent).
+// deadline with the truth as far as it can be known: committed, rejected with a code, or unknown with a way to find
+// out. The network's condition never throws; wrong use does (CodedError, before anything is sent).
 //
-//     const client = await connect({ topology: "topology.yaml", key: "clients/client-0.key" });
+//     const client = await connect({ topology: "topology.yaml", key: "clients/client0.key" });
 //     const outcome = await client.transfer({ from: "alice", to: "bob", amount: 5n });
 //     if (outcome.outcome === "unknown") console.log(await outcome.resolve());
 //     await client.close();
@@ -19,7 +19,7 @@ import { libp2pTransport } from "../net/libp2p.js";
 import type { Transport, TransportOptions } from "../net/transport.js";
 import type { Request } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import { type ClusterId, isAccountId, type PublicKey } from "../types/ids.js";
+import { type ClusterId, fromHex, isAccountId, type PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Topology } from "../types/topology.js";
 import type { BalanceOutcome, Outcome, ResolveOptions, SentRequest } from "./outcomes.js";
@@ -135,11 +135,12 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   if (!members.isClient(signer.publicKey)) {
     throw new CodedError(
       "unknown-client",
-      `the key ${signer.publicKey} is no client of network ${topology.name}; use a key of its clients, or enrol this one`,
+      `key ${signer.publicKey} is no client of network ${topology.name}; use a key of its clients, or enrol this one`,
     );
   }
   const time = options.time ?? systemTime;
-  const context: SigningContext = { topology, members, signer, verifier: ed25519Verifier };
+  const clientBytes = fromHex(signer.publicKey);
+  const context: SigningContext = { topology, members, signer, clientBytes, verifier: ed25519Verifier };
   const create = options.transport ?? libp2pTransport;
   const session = new Session({
     topology,

@@ -1,6 +1,6 @@
-// One client's end of the network: its transport, the calls in flight and what is known of each cluster. Messages come in
-// here; a reply counts only if the node that it names is the one at the other end of the channel. The clock's ticks go
-// from here to all calls in flight, and stop when there are none, so that an idle client costs nothing.
+// One client's end of the network: its transport, the calls in flight and what is known of each cluster. Messages come
+// in here; a reply counts only if the node that it names is the one at the other end of the channel. The clock's ticks
+// go from here to all calls in flight, and stop when there are none, so that an idle client costs nothing.
 
 import type { Members } from "../cluster/members.js";
 import type { Transport, TransportHandlers, TransportOptions } from "../net/transport.js";

@@ -1,7 +1,7 @@
 // A topology file as plain text, lists and maps, with the place of each in the file, so that whatever is wrong with it
-// later can be shown where it stands. Every scalar stays the text it is (YAML's failsafe schema): numbers are read by the
-// fields that want them, so `007` stays an account's name and no large integer loses digits. Aliases are refused and
-// nesting is bounded, since a small file could otherwise grow without end in memory.
+// later can be shown where it stands. Every scalar stays the text it is (YAML's failsafe schema): numbers are read by
+// the fields that want them, so `007` stays an account's name and no large integer loses digits. Aliases are refused
+// and nesting is bounded, since a small file could otherwise grow without end in memory.
 
 import { isMap, isPair, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from "yaml";
 import { limits } from "../types/limits.js";

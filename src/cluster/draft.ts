@@ -1,6 +1,6 @@
 // A topology file, field by field: reads every field that is there, reports each that is wrong, missing or unknown, and
-// keeps the rest, so that the rules between fields can report what they find in the same run. A draft is not a topology:
-// any of its fields may be undefined.
+// keeps the rest, so that the rules between fields can report what they find in the same run. A draft is not a
+// topology: any of its fields may be undefined.
 
 import type { AccountId, ClusterId } from "../types/ids.js";
 import { limits } from "../types/limits.js";

@@ -1,5 +1,5 @@
-// The accounts that exist before the first block, expanded from the topology's rows in their order. A generator, since a
-// network may begin with millions of them.
+// The accounts that exist before the first block, expanded from the topology's rows in their order. A generator, since
+// a network may begin with millions of them.
 
 import type { AccountId, ClusterId, PublicKey } from "../types/ids.js";
 import type { GenesisAccounts, Topology } from "../types/topology.js";

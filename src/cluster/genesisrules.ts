@@ -1,12 +1,12 @@
-// The rules of the genesis accounts: owners that are clients, names that are names, no account twice, no more money than
-// fits. Rows stand for up to millions of accounts, so they are compared by prefix and number and never expanded.
+// The rules of the genesis accounts: owners that are clients, names that are names, no account twice, no more money
+// than fits. Rows stand for up to millions of accounts, so they are compared by prefix and number and never expanded.
 
 import { type AccountId, isAccountId } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Draft, GenesisDraft } from "./draft.js";
 import { type Complain, showPath } from "./fields.js";
 
-export function checkGenesis({ genesis = [], clients }: Draft, complain: Complain): void {
+export function checkGenesis({ genesis, clients }: Draft, complain: Complain): void {
   const rows = genesis ?? [];
   checkOwners(rows, clients, complain);
   checkNames(rows, complain);
@@ -59,9 +59,9 @@ function checkTotals(rows: readonly GenesisDraft[], complain: Complain): void {
 }
 
 /**
- * Two rows share an account exactly if one's prefix, continued by digits, begins the other's names, and the number these
- * digits begin is below the one's count. So each row need only be asked about the prefixes that are left when trailing
- * digits of its own are taken away.
+ * Two rows share an account exactly if one's prefix, continued by digits, begins the other's names, and the number that
+ * these digits begin is below the one's count. So each row need only be asked about the prefixes that are left when
+ * trailing digits of its own are taken away.
  */
 function checkDuplicates(rows: readonly GenesisDraft[], complain: Complain): void {
   const byPrefix = new Map<string, GenesisDraft>();
@@ -71,10 +71,15 @@ function checkDuplicates(rows: readonly GenesisDraft[], complain: Complain): voi
 
   for (const row of rows) {
     const { prefix, account } = row;
-    const other = account === undefined ? byPrefix.get(prefix ?? "") : singles.get(account);
-    if (other !== undefined) collide(row, other, account ?? `${prefix}0`);
-    else if (account !== undefined) singles.set(account, row);
-    else if (prefix !== undefined) byPrefix.set(prefix, row);
+    if (account !== undefined) {
+      const other = singles.get(account);
+      if (other === undefined) singles.set(account, row);
+      else collide(row, other, account);
+    } else if (prefix !== undefined) {
+      const other = byPrefix.get(prefix);
+      if (other === undefined) byPrefix.set(prefix, row);
+      else collide(row, other, `${prefix}0`);
+    }
   }
   for (const row of singles.values()) {
     const { account = "" } = row;

@@ -1,11 +1,12 @@
-// The network id: SHA-256 over one canonical encoding of everything on which correct nodes must agree to agree on blocks.
-// In this order: a version word, the network's name; of each cluster, ascending, its id, model, f, and its nodes' ids and
-// keys in their order (a node's position decides when it is primary); the shard map; the clients by id; the genesis rows
-// as written; the initiator rule; the block size. Not in it: addresses, timers and the way of dissemination, which each
-// operator may change alone. Every signature covers the id, so nothing signed for one network is valid in another.
+// The network id: SHA-256 over one canonical encoding of everything on which correct nodes must agree to agree on
+// blocks. In this order: a version word, the network's name; of each cluster, ascending, its id, model, f, and its
+// nodes' ids and keys in their order (a node's position decides when it is primary); the shard map; the clients by id;
+// the genesis rows as written; the initiator rule; the block size. Not in it: addresses, timers and the way of
+// dissemination, which each operator may change alone. Every signature covers the id, so nothing signed for one network
+// is valid in another.
 //
-// A text is encoded as its length in bytes, 4 bytes big-endian, and its UTF-8 bytes; a number as the text of its decimal
-// digits; a list as the number of its elements and then these. So no two contents have one encoding.
+// A text is encoded as its length in bytes, 4 bytes big-endian, and its UTF-8 bytes; a number as the text of its
+// decimal digits; a list as the number of its elements and then these. So no two contents have one encoding.
 
 import { runningSha256 } from "../crypto/hash.js";
 import { type NetworkId, toHex } from "../types/ids.js";

@@ -1,6 +1,7 @@
-// The rules between the fields of a topology: sizes against f (protocol 1), names, keys and addresses that are used once,
-// a shard map that gives every account one owner and every cluster something to own, timers in their order. They run on
-// a draft: where a field that a rule needs is missing, the rule is silent, since the missing field was reported already.
+// The rules between the fields of a topology: sizes against f (protocol 1), names, keys and addresses that are used
+// once, a shard map that gives every account one owner and every cluster something to own, timers in their order. They
+// run on a draft: where a field that a rule needs is missing, the rule is silent, since the missing field was reported
+// already.
 
 import type { ClusterId } from "../types/ids.js";
 import type { FailureModel } from "../types/topology.js";

@@ -1,5 +1,5 @@
-// What each field of a topology file may be. A field that fails has one text that says what would be right; what is wrong
-// is its value, which the reader shows. Rules between fields are rules.ts's concern.
+// What each field of a topology file may be. A field that fails has one text that says what would be right; what is
+// wrong is its value, which the reader shows. Rules between fields are rules.ts's concern.
 
 import { z } from "zod";
 import { isPossibleKey } from "../crypto/ed25519.js";
@@ -69,7 +69,7 @@ export const clientFields = { id: name, key };
 export const accountRowFields = { account, owner, balance };
 export const prefixRowFields = {
   prefix: text<string>(
-    `must be the beginning of account names: at most ${limits.accountBytesMax} of A-Z a-z 0-9 . _ : -, first a letter or digit`,
+    "must be the beginning of account names: A-Z a-z 0-9 . _ : -, beginning with a letter or digit",
     (value) => isAccountId(`${value}0`),
   ),
   count: integer(1, limits.genesisAccountsMax, "a number of accounts"),

@@ -1,7 +1,7 @@
 // Which cluster owns an account (protocol 1: data shard d_j of cluster p_j). Total and deterministic: every name has
 // exactly one owner, and every node and client computes the same one. By hash, an account goes to the cluster whose
-// position in ascending order is the hash modulo the number of clusters; the hash costs 0.4 µs, about what a look-up in a
-// large cache costs, so nothing is cached.
+// position in ascending order is the hash modulo the number of clusters; the hash costs 0.4 µs, about what a look-up in
+// a large cache costs, so nothing is cached.
 
 import { hashNumber } from "../crypto/hash.js";
 import type { AccountId, ClusterId } from "../types/ids.js";

@@ -1,5 +1,5 @@
-// The two implementations of Ed25519: libsodium (sodium-native, about 50 µs a verification) and node:crypto (about
-// 120 µs), which serves where no native build of the former loads. Whether a request is valid must not depend on which one
+// The two implementations of Ed25519: libsodium (sodium-native, about 50 µs a verification) and node:crypto (about 120
+// µs), which serves where no native build of the former loads. Whether a request is valid must not depend on which one
 // a node runs (protocol 1: static validity), so both refuse the same: wrong lengths, S not below the group order, keys
 // that are not canonically encoded, and keys or R of small order. Neither multiplies by the cofactor. The rules that
 // older OpenSSL releases lack are checked here, in front of it.
@@ -43,7 +43,7 @@ export const nodeEd25519: Ed25519<KeyObject> = {
   verify: (key, bytes, signature) => !isWeakPoint(signature) && verify(null, bytes, key, signature),
 };
 
-/** Whether 32 bytes can be a public key at all: canonical, and not of small order. Says nothing of being on the curve. */
+/** Whether these bytes can be a public key: 32, canonical, not of small order. Being on the curve is not checked. */
 export function isPossibleKey(publicKey: Uint8Array): boolean {
   return publicKey.length === KEY_BYTES && isCanonicalPoint(publicKey) && !isWeakPoint(publicKey);
 }

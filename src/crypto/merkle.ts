@@ -1,6 +1,6 @@
-// Merkle trees over lists of byte strings (block roots, state roots). A leaf is H(0x00 | data), an inner node
-// H(0x01 | left | right), so that neither can pose as the other; a node without a sibling moves up unchanged, so that no
-// two lists share a root by padding. The empty list has the root of 32 zero bytes, which no hash is known to give.
+// Merkle trees over lists of byte strings (block roots, state roots). A leaf is H(0x00 | data), an inner node H(0x01 |
+// left | right), so that neither can pose as the other; a node without a sibling moves up unchanged, so that no two
+// lists share a root by padding. The empty list has the root of 32 zero bytes, which no hash is known to give.
 
 import { sha256 } from "./hash.js";
 

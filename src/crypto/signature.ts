@@ -1,6 +1,7 @@
 // Who said what: Ed25519 signatures over a body that is bound to one network and one message kind (protocol 1). A
-// signature is over bytes as they are sent, never over a re-encoding. Which implementation does the work is ed25519.ts's
-// concern; here are the two interfaces that the system knows, so that tests and the simulator can put others in place.
+// signature is over bytes as they are sent, never over a re-encoding. Which implementation does the work is
+// ed25519.ts's concern; here are the two interfaces that the system knows, so that tests and the simulator can put
+// others in place.
 
 import { fromHex, isDigest, type NetworkId, type PublicKey, toHex } from "../types/ids.js";
 import { type Ed25519, nodeEd25519, SEED_BYTES, SIGNATURE_BYTES, sodiumEd25519 } from "./ed25519.js";

@@ -9,7 +9,7 @@ import type { Verifier } from "../crypto/signature.js";
 import type { ClusterId, Digest, Sequence } from "../types/ids.js";
 import { toHex } from "../types/ids.js";
 import type { Topology } from "../types/topology.js";
-import { auditCross, findFork } from "./cross-audit.js";
+import { auditCross } from "./cross-audit.js";
 import { type AuditedNode, corruption, type Finding, type Replayer, readOrFault } from "./findings.js";
 import { heightOfKey, prefixRange, recordKey } from "./keys.js";
 import { decodeRecord, tryDecode } from "./records.js";
@@ -173,8 +173,9 @@ function longer(a: AuditedView | undefined, b: AuditedView): AuditedView {
 }
 
 function reportFork(a: AuditedView, b: AuditedView, report: (finding: Finding) => void): void {
-  const height = findFork(a.hashes, b.hashes);
-  if (height === undefined) return;
+  const common = Math.min(a.hashes.length, b.hashes.length);
+  const height = a.hashes.slice(0, common).findIndex((hash, i) => hash !== b.hashes[i]);
+  if (height < 0) return;
   const reason = `its record differs from that of ${a.node}, and both are sound by themselves`;
   report({ cluster: b.cluster, node: b.node, height, code: "fork", reason });
 }

@@ -1,9 +1,9 @@
-// What must hold between the views of different clusters (protocol 7, 10: I3, I4, I5): a cross-shard block is the same in
-// all its views and missing from none that has gone past it, its results follow from the verdicts of all its validators,
-// the united graph has no cycle, and money is neither made nor lost at any sequence.
+// What must hold between the views of different clusters (protocol 7, 10: I3, I4, I5): a cross-shard block is the same
+// in all its views and missing from none that has gone past it, its results follow from the verdicts of all its
+// validators, the united graph has no cycle, and money is neither made nor lost at any sequence.
 
 import { resultCode, resultNumber } from "../types/codes.js";
-import type { ClusterId, Digest, Sequence } from "../types/ids.js";
+import type { ClusterId, Sequence } from "../types/ids.js";
 import { clusterOf, showSequence } from "../types/ids.js";
 import type { Fault, Finding, SoundView, ViewEntry } from "./findings.js";
 import { findCycle, unite, type Vertex } from "./union.js";
@@ -94,7 +94,7 @@ function differenceOf(a: ViewEntry, b: ViewEntry): string | undefined {
   return Buffer.compare(a.results, b.results) === 0 ? undefined : "results";
 }
 
-/** A transfer applies if and only if all validators say ok; else the lowest failing cluster's code is the result (4). */
+/** A transfer applies if and only if all validators say ok; else the lowest failing cluster's code is the result. */
 function judgeVerdicts({ records }: Vertex<ViewEntry>, { results, sequences }: ViewEntry): Fault | undefined {
   const verdicts: Uint8Array[] = [];
   for (const cluster of sequences.map(clusterOf)) {
@@ -105,7 +105,8 @@ function judgeVerdicts({ records }: Vertex<ViewEntry>, { results, sequences }: V
   for (const [i, result] of results.entries()) {
     const expected = verdicts.map((own) => own[i]).find((code) => code !== OK && code !== FOREIGN) ?? OK;
     if (expected === result) continue;
-    const reason = `operation ${i} says ${resultCode(result)}, the verdicts of its clusters give ${resultCode(expected)}`;
+    const right = resultCode(expected);
+    const reason = `operation ${i} says ${resultCode(result)}, the verdicts of its clusters give ${right}`;
     return { code: "wrong-results", reason };
   }
   return undefined;
@@ -114,7 +115,7 @@ function judgeVerdicts({ records }: Vertex<ViewEntry>, { results, sequences }: V
 const OK = resultNumber("ok");
 const FOREIGN = resultNumber("foreign");
 
-/** All blocks with final sequence <= S are a snapshot of every shard (protocol 7); what is under way counts as arrived. */
+/** The blocks with final sequence <= S are a snapshot of all shards (protocol 7); what is under way counts as there. */
 function auditSupply(behind: readonly Behind[], { views, cuts, supply, report }: CrossAuditOptions): void {
   if (supply === undefined) return;
   for (const [k, cut] of cuts.entries()) {
@@ -125,11 +126,4 @@ function auditSupply(behind: readonly Behind[], { views, cuts, supply, report }:
     report({ ...NETWORK, code: "supply", reason });
     return;
   }
-}
-
-/** Compares views of one cluster: the first height at which two sound views differ. */
-export function findFork(a: readonly Digest[], b: readonly Digest[]): number | undefined {
-  const common = Math.min(a.length, b.length);
-  for (let height = 0; height < common; height++) if (a[height] !== b[height]) return height;
-  return undefined;
 }

@@ -1,6 +1,6 @@
-// The united ledger as a graph to be shown: the blocks of a part of it, each with its place in every view, and the parent
-// links between them. Written as DOT or JSON here and as a picture in picture.ts. Blocks are named as in the paper: t with
-// the cluster and height of each of its records (§6.2.2, figure 6.2).
+// The united ledger as a graph to be shown: the blocks of a part of it, each with its place in every view, and the
+// parent links between them. Written as DOT or JSON here and as a picture in picture.ts. Blocks are named as in the
+// paper: t with the cluster and height of each of its records (§6.2.2, figure 6.2).
 
 import { type ClusterId, type Digest, type Sequence, showSequence } from "../types/ids.js";
 import type { ClusterInfo } from "../types/topology.js";

@@ -1,6 +1,7 @@
-// The tables of a node's store: every key begins with one byte that says its table. The numbers are given once and never
-// reused, for old folders must stay readable. Numbers inside keys are big-endian, so that the store's order of bytes is
-// the order of heights, slots and times. Builders make keys, `describeKey` reads them back; nobody else cuts keys apart.
+// The tables of a node's store: every key begins with one byte that says its table. The numbers are given once and
+// never reused, for old folders must stay readable. Numbers inside keys are big-endian, so that the store's order of
+// bytes is the order of heights, slots and times. Builders make keys, `describeKey` reads them back; nobody else cuts
+// keys apart.
 
 import { bytes, schema, u53 } from "../types/codec.js";
 import type { AccountId, Digest, PublicKey } from "../types/ids.js";

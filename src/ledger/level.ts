@@ -1,6 +1,7 @@
 // The store on disk: LevelDB with a checksum of ours behind every value, since LevelDB's own are not looked at on reads
-// and do not bind a value to its key. CRC-32 finds every change of up to four neighbouring bytes and costs 0.3 µs, a third
-// of a hash; against people who recompute it there is the audit. A folder belongs to one node of one network for ever.
+// and do not bind a value to its key. CRC-32 finds every change of up to four neighbouring bytes and costs 0.3 µs, a
+// third of a hash; against people who recompute it there is the audit. A folder belongs to one node of one network for
+// ever.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -125,7 +126,7 @@ class LevelStore implements Store {
     if (sealed.length >= CHECKSUM_BYTES && readChecksum(sealed) === checksum(key, value)) return value;
     throw new CodedError(
       "store-corrupt",
-      `${describeKey(key)} in ${this.#path} does not match its checksum; keep the folder aside and start the node with ` +
+      `${describeKey(key)} in ${this.#path} does not match its checksum; keep the folder aside and start with ` +
         "an empty one",
     );
   }
@@ -137,7 +138,7 @@ function checkFact(store: Store, path: string, name: MetaName, value: string): v
   if (foundText === value) return;
   throw new CodedError(
     "store-foreign",
-    `${path} is the store of ${name} ${foundText}, not of ${name} ${value}; give the folder that belongs to it, or an empty one`,
+    `${path} is the store of ${name} ${foundText}, not of ${name} ${value}; give its own folder, or an empty one`,
   );
 }
 

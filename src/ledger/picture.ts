@@ -1,7 +1,7 @@
 // The united ledger as a picture (SVG), in the manner of the paper's figure 6.2: a lane for each cluster, the genesis
-// block over all of them, time downwards, intra-shard blocks as boxes in their lane, a cross-shard block as one box over
-// the lanes of its clusters. Laid out by hand: a block stands one row below its lowest parent, so that arrows point up and
-// blocks that need not wait for each other stand side by side.
+// block over all of them, time downwards, intra-shard blocks as boxes in their lane, a cross-shard block as one box
+// over the lanes of its clusters. Laid out by hand: a block stands one row below its lowest parent, so that arrows
+// point up and blocks that need not wait for each other stand side by side.
 
 import type { ClusterId } from "../types/ids.js";
 import { showSequence } from "../types/ids.js";
@@ -272,7 +272,10 @@ function drawLegend(width: number, top: number): string {
     "arrow: parent in that view",
     "17.3: final sequence, counter.cluster",
   ];
-  return `<text x="${width / 2}" y="${top + 4}" text-anchor="middle" font-size="10.5" fill="${FAINT}">${items.join("  ·  ")}</text>`;
+  const text = items.join("  ·  ");
+  return (
+    `<text x="${width / 2}" y="${top + 4}" text-anchor="middle" font-size="10.5" fill="${FAINT}">` + `${text}</text>`
+  );
 }
 
 /** A light, opaque version of a colour. */

@@ -1,6 +1,7 @@
 // Records of a cluster's view (protocol 7): one per delivered block, chained by hash from the genesis record. The hash
-// covers the record's exact encoding and so everything but the certificates, which may differ from node to node. P needs
-// no field of its own: every sequence of the vector carries its cluster. Knows nothing of how a record comes about.
+// covers the record's exact encoding and so everything but the certificates, which may differ from node to node. P
+// needs no field of its own: every sequence of the vector carries its cluster. Knows nothing of how a record comes
+// about.
 
 import { digestOf } from "../crypto/hash.js";
 import { CodecError } from "../types/bytes.js";

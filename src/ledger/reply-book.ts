@@ -1,7 +1,7 @@
 // Which replies a node must remember after a view (protocol 4, exactly once): the id (client, nonce) of an enrolled
 // client's request is consumed where it is first evaluated in time, whatever the verdict, by every cluster of P, and
-// stays so until its validUntil has passed in record time. Derived from the records and blocks alone, to be compared with
-// what the node stores.
+// stays so until its validUntil has passed in record time. Derived from the records and blocks alone, to be compared
+// with what the node stores.
 
 import type { Members } from "../cluster/members.js";
 import { type Block, type Request, requestId } from "../types/block.js";

@@ -1,6 +1,6 @@
-// Where a node keeps what must survive it: one ordered map of bytes, written in atomic batches, one batch per turn of the
-// host (protocol 6). Reads are synchronous, so that the pure core can ask during a step. What the keys mean is in keys.ts;
-// level.ts keeps the map on disk and memory.ts in memory, for tests and the simulator.
+// Where a node keeps what must survive it: one ordered map of bytes, written in atomic batches, one batch per turn of
+// the host (protocol 6). Reads are synchronous, so that the pure core can ask during a step. What the keys mean is in
+// keys.ts; level.ts keeps the map on disk and memory.ts in memory, for tests and the simulator.
 
 import type { Reader, Write } from "../types/effects.js";
 

@@ -1,7 +1,7 @@
 // The ledger as the paper defines it (§6.2.2): the union of the views of all clusters, a directed acyclic graph whose
-// vertices are block digests and whose edges are the parent links of every view. No node stores it; auditors and pictures
-// unite it. Also the question that final sequences answer by construction and that is asked here without them: has it a
-// cycle?
+// vertices are block digests and whose edges are the parent links of every view. No node stores it; auditors and
+// pictures unite it. Also the question that final sequences answer by construction and that is asked here without them:
+// has it a cycle?
 
 import type { ClusterId, Digest, Sequence } from "../types/ids.js";
 

@@ -1,6 +1,6 @@
 // Audits one cluster's view (protocol 7) as a leading node stores it, record by record, and lets every other node that
-// stores the very same bytes ride along: what is equal to something checked is checked. A node that differs stops riding
-// and is audited by itself. Needs nobody's word: the topology's keys and the genesis accounts are all it trusts.
+// stores the very same bytes ride along: what is equal to something checked is checked. A node that differs stops
+// riding and is audited by itself. Needs nobody's word: the topology's keys and the genesis accounts are all it trusts.
 
 import { decodeBlock } from "../cluster/block.js";
 import { checkCertificate } from "../cluster/certificate.js";
@@ -89,7 +89,7 @@ interface Step {
   readonly block: Block | undefined;
 }
 
-/** Does this node store the same record and block at this height? Its certificates may be others, so they are checked. */
+/** Has this node the same record and block at this height? Its certificates may be others, so they are checked. */
 function rides(other: Candidate, height: number, { record, recordBytes, block }: Step, context: ViewContext): boolean {
   const read = readOrFault(
     () =>
@@ -200,7 +200,8 @@ class ViewWalk {
       return { code: "repeated-block", reason: `block ${short(record.digest)} is recorded a second time` };
     }
     if (record.finalSequence <= previous.finalSequence) {
-      const reason = `final sequence ${showSequence(record.finalSequence)} follows ${showSequence(previous.finalSequence)}`;
+      const [before, after] = [previous, record].map(({ finalSequence }) => showSequence(finalSequence));
+      const reason = `final sequence ${after} follows ${before}`;
       return { code: "sequence-order", reason };
     }
     const time = Math.max(block.time, previous.time);

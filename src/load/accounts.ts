@@ -1,5 +1,6 @@
 // The accounts that a workload moves money between: those of the topology's genesis, by cluster and by owner. They are
-// kept as numbers and named when they are drawn, so that a network of millions of accounts does not cost gigabytes here.
+// kept as numbers and named when they are drawn, so that a network of millions of accounts does not cost gigabytes
+// here.
 
 import { clusterOfAccount } from "../cluster/shards.js";
 import type { AccountId, ClusterId, PublicKey } from "../types/ids.js";

@@ -115,6 +115,8 @@ class Driver implements RunningLoad {
 
   #stop(interrupted: boolean): void {
     if (this.#stoppedMs !== undefined) return;
+    const { mode } = this.#options;
+    if (mode.kind === "open") this.#startDue(mode.requestsPerSecond);
     this.#stoppedMs = this.#elapsedMs();
     this.#interrupted = interrupted;
     for (const cancel of this.#timers) cancel();

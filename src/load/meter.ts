@@ -1,6 +1,6 @@
 // Measures a load: latencies in HDR histograms (intra- and cross-shard apart), endings by code, and a time series. The
-// warm-up counts for nothing but correctness: throughput and latencies are of the measured span alone, endings are those
-// of the whole run, since a failure is one whenever it happens. Times are milliseconds since the run's start.
+// warm-up counts for nothing but correctness: throughput and latencies are of the measured span alone, endings are
+// those of the whole run, since a failure is one whenever it happens. Times are milliseconds since the run's start.
 
 import { build, type Histogram } from "hdr-histogram-js";
 import type { Outcome } from "../client/sdk.js";

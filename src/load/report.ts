@@ -1,5 +1,5 @@
-// A load's result in words and in numbers: rows for a table and the document for programs. What was measured is meter.ts's
-// concern; here it is only laid out. Latencies are in milliseconds, rates in pieces per second.
+// A load's result in words and in numbers: rows for a table and the document for programs. What was measured is
+// meter.ts's concern; here it is only laid out. Latencies are in milliseconds, rates in pieces per second.
 
 import type { LoadProgress, LoadResult } from "./driver.js";
 import type { LatencySummary } from "./meter.js";
@@ -55,7 +55,8 @@ export function tablesOf({ config, result }: LoadReport): LoadTables {
 /** One line while the load runs. */
 export function progressLine({ elapsedMs, transfersPerSecond, inFlight, p99Ms, failed }: LoadProgress): string {
   const seconds = (elapsedMs / 1000).toFixed(0).padStart(3);
-  return `${seconds} s  ${transfersPerSecond} transfers/s  ${inFlight} in flight  p99 ${p99Ms.toFixed(1)} ms  ${failed} failed`;
+  const latency = `p99 ${p99Ms.toFixed(1)} ms`;
+  return `${seconds} s  ${transfersPerSecond} transfers/s  ${inFlight} in flight  ${latency}  ${failed} failed`;
 }
 
 function latencyRow(shards: string, latency: LatencySummary) {

@@ -69,7 +69,9 @@ export function workloadOf(
   }
 
   function repeat(draw: () => OperationOrder): readonly OperationOrder[] {
-    return Array.from({ length: options.batch }, draw);
+    const operations: OperationOrder[] = [];
+    for (let i = 0; i < options.batch; i++) operations.push(draw());
+    return operations;
   }
 
   return () => {

@@ -1,5 +1,5 @@
-// How long to wait before trying again: doubling from limits.dialBackoffMinMs to limits.dialBackoffMaxMs, the upper half of
-// it random, so that nodes that lost the same peer do not come back in step.
+// How long to wait before trying again: doubling from limits.dialBackoffMinMs to limits.dialBackoffMaxMs, the upper
+// half of it random, so that nodes that lost the same peer do not come back in step.
 
 import { setTimeout as sleep } from "node:timers/promises";
 import { limits } from "../types/limits.js";
@@ -11,8 +11,8 @@ export function backoffMs(attempt: number, chance: number): number {
 }
 
 /**
- * Runs `live` again and again until the signal ends it. What lived for a while starts over with a short wait; what fails at
- * once waits longer each time. Errors of `live` are failures like any other.
+ * Runs `live` again and again until the signal ends it. What lived for a while starts over with a short wait; what
+ * fails at once waits longer each time. Errors of `live` are failures like any other.
  */
 export async function keepAlive(live: () => Promise<void>, signal: AbortSignal): Promise<void> {
   for (let attempt = 0; !signal.aborted; attempt++) {

@@ -1,6 +1,6 @@
-// The bytes on a stream: frames, each a length and a Frame message (wire.proto) that holds the messages of one turn to one
-// peer. A frame that is too long ends the stream when its length is read, before its bytes are gathered; one that does not
-// decode ends it as well, since nothing after it can be trusted. What a message holds is not known here.
+// The bytes on a stream: frames, each a length and a Frame message (wire.proto) that holds the messages of one turn to
+// one peer. A frame that is too long ends the stream when its length is read, before its bytes are gathered; one that
+// does not decode ends it as well, since nothing after it can be trusted. What a message holds is not known here.
 
 import { decode, encode } from "it-length-prefixed";
 import { CodecError } from "../types/codec.js";

@@ -1,6 +1,6 @@
-// Gossip for what is for everyone and needs no quorum: stable heights and view announcements. Only nodes take part. Every
-// message is signed by its author and checked at every hop; what an author says is checked above. Peers learn from identify
-// that the other side speaks gossip; nothing else that identify says is used.
+// Gossip for what is for everyone and needs no quorum: stable heights and view announcements. Only nodes take part.
+// Every message is signed by its author and checked at every hop; what an author says is checked above. Peers learn
+// from identify that the other side speaks gossip; nothing else that identify says is used.
 
 import { type GossipSub, gossipsub, TopicValidatorResult } from "@chainsafe/libp2p-gossipsub";
 import { type Identify, identify } from "@libp2p/identify";

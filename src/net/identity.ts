@@ -1,5 +1,5 @@
-// A peer's name on the network is its Ed25519 key: the one place where libp2p's peer ids and our public keys meet. Ids of
-// other kinds of key have no name here, and whoever has no name is not admitted.
+// A peer's name on the network is its Ed25519 key: the one place where libp2p's peer ids and our public keys meet. Ids
+// of other kinds of key have no name here, and whoever has no name is not admitted.
 
 import { privateKeyFromRaw, publicKeyFromRaw } from "@libp2p/crypto/keys";
 import type { PeerId, PrivateKey } from "@libp2p/interface";

@@ -1,7 +1,8 @@
-// The transport over real sockets: TCP, Noise, Yamux, with all of libp2p's configuration in one function and every limit
-// spelled out. A peer's key is known and admitted, or the connection ends, before the muxer or anything of ours sees a byte.
-// Of two nodes the one with the smaller key dials, so a pair has one connection; clients dial, and are answered on the
-// connection they made. Everything libp2p could do beyond that (discovery, relays, routing) is not installed.
+// The transport over real sockets: TCP, Noise, Yamux, with all of libp2p's configuration in one function and every
+// limit spelled out. A peer's key is known and admitted, or the connection ends, before the muxer or anything of ours
+// sees a byte. Of two nodes the one with the smaller key dials, so a pair has one connection; clients dial, and are
+// answered on the connection they made. Everything libp2p could do beyond that (discovery, relays, routing) is not
+// installed.
 
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
@@ -89,8 +90,8 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
     const link = new Link({ peer, connection, protocol, events });
     links.set(peer, [...existing, link]);
     if (!nodes.has(peer)) clientLinks++;
-    // A node that comes back before we noticed its end is not to be answered on the old connection. A client's key may be
-    // used by several processes at once, which all get every answer.
+    // A node that comes back before we noticed its end is not to be answered on the old connection. A client's key may
+    // be used by several processes at once, which all get every answer.
     const keep = nodes.has(peer) ? 1 : limits.connectionsPerClientMax;
     for (const old of existing.slice(0, Math.max(0, existing.length + 1 - keep))) {
       old.connection.abort(new Error("replaced by a newer connection"));
@@ -143,10 +144,7 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
       try {
         await node.start();
       } catch (error) {
-        throw new CodedError(
-          "listen-failed",
-          `cannot listen on ${listen} (${error}); a free address of this machine would do`,
-        );
+        throw listenFailure(listen, error);
       }
       gossip?.start();
       for (const peer of peers) {
@@ -179,6 +177,20 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
       return node?.getMultiaddrs().map((address) => address.toString().replace(/\/p2p\/[^/]+$/, "")) ?? [];
     },
   };
+}
+
+const LISTEN_FAILURES = [
+  ["EADDRINUSE", "the address is in use; stop its user or choose another port"],
+  ["EADDRNOTAVAIL", "this machine has no such address; use one of its own, or /ip4/0.0.0.0 for all of them"],
+  ["EACCES", "that is not permitted; choose a port from 1024 up"],
+  ["UnsupportedListenAddressesError", "that is not a TCP address; write it like /ip4/127.0.0.1/tcp/7000"],
+  ["InvalidMultiaddrError", "that is not a TCP address; write it like /ip4/127.0.0.1/tcp/7000"],
+] as const;
+
+/** libp2p tells what went wrong in its text only; what is not about the address is left as it is. */
+function listenFailure(listen: string | undefined, error: unknown): unknown {
+  const known = LISTEN_FAILURES.find(([sign]) => String(error).includes(sign));
+  return known === undefined ? error : new CodedError("listen-failed", `cannot listen on ${listen}: ${known[1]}`);
 }
 
 /** All of libp2p's settings. What is not named here is not installed. */

@@ -1,6 +1,6 @@
-// One connection to a peer, as a way to send: an outbound stream that is opened again whenever it ends, and a bounded queue
-// in front of it. Frames leave in order. When the peer reads slower than we send, frames wait here up to a bound; over it
-// they are refused, never kept. What comes in is read in receive.ts.
+// One connection to a peer, as a way to send: an outbound stream that is opened again whenever it ends, and a bounded
+// queue in front of it. Frames leave in order. When the peer reads slower than we send, frames wait here up to a bound;
+// over it they are refused, never kept. What comes in is read in receive.ts.
 
 import type { Connection, Stream } from "@libp2p/interface";
 import type { PublicKey } from "../types/ids.js";
@@ -75,6 +75,7 @@ export class Link {
 
   async #live(): Promise<void> {
     const stream = await this.#openStream();
+    if (this.#closing.signal.aborted) return stream.abort(new Error("the link was closed meanwhile"));
     this.#stream = stream;
     stream.addEventListener("drain", () => this.#flush());
     // While "idle" is told, the stream does not yet take more.
@@ -105,8 +106,8 @@ export class Link {
   }
 
   /**
-   * Sends what waits, as far as the peer's window and the socket take it. The stream's own buffer is filled only when it is
-   * empty: a drain event means that something may be sent, not that everything before has been.
+   * Sends what waits, as far as the peer's window and the socket take it. The stream's own buffer is filled only when
+   * it is empty: a drain event means that something may be sent, not that everything before has been.
    */
   #flush(): void {
     const stream = this.#stream;

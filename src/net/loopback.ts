@@ -1,6 +1,6 @@
-// The transport inside one process, for tests: the same frames, bounds and rejections as over sockets, and no time at all.
-// What is sent waits in one queue, in the order of sending, until the test delivers it. A test may also put bytes of its own
-// on a link, as a peer gone bad would.
+// The transport inside one process, for tests: the same frames, bounds and rejections as over sockets, and no time at
+// all. What is sent waits in one queue, in the order of sending, until the test delivers it. A test may also put bytes
+// of its own on a link, as a peer gone bad would.
 
 import type { NetworkId, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
@@ -44,16 +44,20 @@ interface Delivery {
 export function loopbackNetwork(): LoopbackNetwork {
   const started = new Map<PublicKey, Member>();
   const waiting: Delivery[] = [];
+  const waitingBytes = new Map<string, number>();
 
-  function waitingBytes(from: Member, to: Member): number {
-    let bytes = 0;
-    for (const delivery of waiting) if (delivery.from === from && delivery.to === to) bytes += delivery.bytes.length;
-    return bytes;
+  /** Adds to what waits from one member to the other, and returns the sum. */
+  function count({ from, to }: Delivery, bytes: number): number {
+    const link = `${from.self} ${to.self}`;
+    const sum = (waitingBytes.get(link) ?? 0) + bytes;
+    waitingBytes.set(link, sum);
+    return sum;
   }
 
   function push(delivery: Delivery): boolean {
     const { from, to, bytes } = delivery;
-    if (waitingBytes(from, to) + bytes.length > limits.peerQueueBytesMax) {
+    if (count(delivery, bytes.length) > limits.peerQueueBytesMax) {
+      count(delivery, -bytes.length);
       from.handlers.onRejected("over-limit", to.self);
       return false;
     }
@@ -74,8 +78,10 @@ export function loopbackNetwork(): LoopbackNetwork {
 
   function deliverOne(): boolean {
     const delivery = waiting.shift();
-    if (delivery !== undefined) arrive(delivery);
-    return delivery !== undefined;
+    if (delivery === undefined) return false;
+    count(delivery, -delivery.bytes.length);
+    arrive(delivery);
+    return true;
   }
 
   return {
@@ -89,7 +95,7 @@ export function loopbackNetwork(): LoopbackNetwork {
     inject({ from, to, bytes }) {
       const [sender, receiver] = [started.get(from), started.get(to)];
       if (sender === undefined || receiver === undefined) throw new Error("both ends of the link must have started");
-      waiting.push({ from: sender, to: receiver, bytes, topic: undefined });
+      push({ from: sender, to: receiver, bytes, topic: undefined });
     },
   };
 }

@@ -1,5 +1,6 @@
-// The reading end of a peer's stream, as a pipe: bytes, length-prefixed frames within bounds, messages, handler. The first
-// error ends the stream, is counted, and goes no further: the peer may open another stream, and the node stays as it was.
+// The reading end of a peer's stream, as a pipe: bytes, length-prefixed frames within bounds, messages, handler. The
+// first error ends the stream, is counted, and goes no further: the peer may open another stream, and the node stays as
+// it was.
 
 import type { Stream } from "@libp2p/interface";
 import { pipe } from "it-pipe";

@@ -1,6 +1,6 @@
-// All writes of one turn of the event loop to one socket leave in one system call. Noise writes a length and a ciphertext
-// for every frame, and Yamux answers every frame with a window update: left alone, each is a system call and a packet, and
-// these cost more than everything else this folder does.
+// All writes of one turn of the event loop to one socket leave in one system call. Noise writes a length and a
+// ciphertext for every frame, and Yamux answers every frame with a window update: left alone, each is a system call and
+// a packet, and these cost more than everything else this folder does.
 
 import { Socket } from "node:net";
 import type { MultiaddrConnection } from "@libp2p/interface";

@@ -1,6 +1,6 @@
 // What nodes and clients know of the network: bytes go to a public key and come from a public key, already unframed and
-// from an authenticated, admitted peer of the same network. What the bytes mean is not known here. libp2p.ts speaks over
-// real sockets, loopback.ts inside one process; both pass the same framing and the same bounds.
+// from an authenticated, admitted peer of the same network. What the bytes mean is not known here. libp2p.ts speaks
+// over real sockets, loopback.ts inside one process; both pass the same framing and the same bounds.
 
 import type { Rejection } from "../types/codes.js";
 import type { NetworkId, PublicKey } from "../types/ids.js";

@@ -125,6 +125,11 @@ export class Replica {
     return this.#recorder.head.height;
   }
 
+  /** Time of the last record, ms since 1970. */
+  get recordTime(): number {
+    return this.#recorder.head.time;
+  }
+
   /** Size of everything that can grow, for metrics. */
   get gauges(): Readonly<Record<string, number>> {
     return {

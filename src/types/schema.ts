@@ -155,6 +155,9 @@ export const envelopeSchema = schema({
 });
 export const frameSchema = schema({ messages: bytesList(1, limits.frameBytesMax, limits.frameMessagesMax) });
 
+// ---- gossip
+export const announcementSchema = schema({ cluster: u32(1), node: u32(2), view: u53(3), height: u53(4) });
+
 // ---- storage
 export const storedEntrySchema = schema({
   view: u53(1),

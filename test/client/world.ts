@@ -126,6 +126,8 @@ export interface Answer {
   readonly view?: number;
   readonly retryAfterMs?: number;
   readonly digest?: Digest;
+  /** Which request it answers, when it is not this one: the hash of its body. */
+  readonly request?: Digest;
   /** Which node the reply names, when it is not the one that speaks. */
   readonly claims?: number;
 }
@@ -177,7 +179,7 @@ export class World {
       cluster: node.cluster,
       node: answer.claims ?? node.index,
       nonce: request.nonce,
-      request: fromHex(digestOf(body)),
+      request: fromHex(answer.request ?? digestOf(body)),
       refusal,
       results: executed ? Uint8Array.from(results, resultNumber) : new Uint8Array(0),
       height: executed ? (answer.height ?? 7) : 0,

@@ -1,5 +1,6 @@
 // The audit of drawn ledgers: what is right passes, and whatever is changed afterwards is found and named with cluster
-// and height. Stores are written through, as someone would who can recompute checksums (for stale ones see level.test.ts).
+// and height. Stores are written through, as someone would who can recompute checksums (for stale ones see
+// level.test.ts).
 
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,5 +1,5 @@
-// Both stores are one ordered map with atomic batches; the one on disk finds every damaged value, belongs to one node of
-// one network, and has one user at a time.
+// Both stores are one ordered map with atomic batches; the one on disk finds every damaged value, belongs to one node
+// of one network, and has one user at a time.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,0 +1,202 @@
+// `sharper demo`: a whole network on this machine, made, started, loaded, stopped and verified, in under a minute. It is
+// what a newcomer runs first, so it says what it does, leaves nothing behind, and ends with one table and one word.
+
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { CommandModule } from "yargs";
+import { planTopology } from "../cluster/plan.js";
+import { clusterOfAccount } from "../cluster/shards.js";
+import { connect, loadTopology } from "../client/sdk.js";
+import { type LoadReport, progressLine } from "../load/report.js";
+import { runLoad } from "../load/run.js";
+import type { AuditReport } from "../ledger/audit.js";
+import type { NodeStatus } from "../node/host.js";
+import { CodedError } from "../types/codes.js";
+import type { AccountId } from "../types/ids.js";
+import type { FailureModel, Topology } from "../types/topology.js";
+import { demoRows } from "./demo-table.js";
+import { showFinding, verifyLedgers } from "./ledger-verify.js";
+import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
+import { allConnected, type NodeProcess, nodesOf, places, readStatus, startNodes, stopNodes } from "./processes.js";
+import { freshNetwork, writeNetwork } from "./topology.js";
+
+interface DemoOptions extends CommonOptions {
+  readonly model: FailureModel;
+  readonly clusters: number;
+  readonly seconds: number;
+  readonly batch: number;
+  readonly cross: number;
+  readonly "shards-per-cross": number;
+  readonly clients: number;
+  readonly "keep-in"?: string | undefined;
+}
+
+const ACCOUNTS_PER_CLUSTER = 500;
+const BALANCE = 1_000_000n;
+const CLIENT_KEYS = 4;
+const OPENED_PER_CLUSTER = 4;
+const WARMUP_MS = 2000;
+const SECONDS_MAX = 25;
+
+export const command: CommandModule<object, DemoOptions> = {
+  command: "demo",
+  describe: "Run a whole network with load on it, then verify its ledgers",
+  builder: (program) =>
+    program
+      .option("model", { choices: ["byzantine", "crash"] as const, default: "byzantine" as const, describe: "Of all clusters" })
+      .option("clusters", { type: "number", default: 4, describe: "Number of clusters, 1 to 16" })
+      .option("seconds", { type: "number", default: 10, describe: `Of measured load, at most ${SECONDS_MAX}` })
+      .option("batch", { type: "number", default: 1, describe: "Transfers in a request" })
+      .option("cross", { type: "number", default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
+      .option("shards-per-cross", { type: "number", default: 2, describe: "Clusters of a cross-shard request" })
+      .option("clients", { type: "number", default: 256, describe: "Sessions, each with one request in flight" })
+      .option("keep-in", { type: "string", requiresArg: true, describe: "Make the network in this new folder and keep it" })
+      .epilogue("The last line is CONSISTENT, or what is wrong (exit code 1).")
+      .example("$0 demo --model crash --seconds 5", "Four clusters of three nodes"),
+  handler: (options) => runCommand(options, () => demo(options)),
+};
+
+async function demo(options: DemoOptions): Promise<ExitCode> {
+  checkRange("clusters", options.clusters, 1, 16);
+  checkRange("seconds", options.seconds, 1, SECONDS_MAX);
+  const signal = interruption();
+  const kept = options["keep-in"];
+  const folder = kept ?? (await mkdtemp(join(tmpdir(), "sharper-demo-")));
+  let processes: readonly NodeProcess[] = [];
+  try {
+    const topology = await makeNetwork(folder, options);
+    processes = await startNodes(folder, topology, { withParent: true });
+    say(options, `${processes.length} nodes in ${topology.clusters.length} ${options.model} clusters are starting`);
+    await allConnected(processes, signal);
+    const opened = await openAccounts(folder, topology);
+    say(options, `${opened} accounts opened; ${options.seconds} s of load begin`);
+    const load = await runLoad({
+      ...(await loadOptions(folder, topology, options)),
+      signal,
+      onProgress: process.stderr.isTTY ? (at) => process.stderr.write(`\r\x1b[K${progressLine(at)}`) : undefined,
+    });
+    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    const statuses = await statusesOf(folder, topology);
+    await stopNodes(processes);
+    if (signal.aborted) return ExitCode.interrupted;
+    say(options, "all nodes ended; verifying their ledgers");
+    const audit = await verifyLedgers({ data: nodesOf(topology).map(({ id }) => places.data(folder, id)) });
+    return report(options, { load, audit, statuses });
+  } finally {
+    await stopNodes(processes);
+    if (kept === undefined) await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function makeNetwork(folder: string, { model, clusters }: DemoOptions): Promise<Topology> {
+  const faults = 1;
+  const size = model === "crash" ? 2 * faults + 1 : 3 * faults + 1;
+  const plan = planTopology({
+    ...freshNetwork(),
+    name: "demo",
+    models: Array.from({ length: clusters }, () => model),
+    faults,
+    host: "127.0.0.1",
+    basePort: await freePorts(clusters * size),
+    accounts: ACCOUNTS_PER_CLUSTER * clusters,
+    balance: BALANCE,
+    clients: CLIENT_KEYS,
+    shards: "hash",
+  });
+  await writeNetwork(folder, plan);
+  return await loadTopology(places.topology(folder));
+}
+
+/** The first of so many neighbouring ports on which nobody listens now. */
+async function freePorts(count: number): Promise<number> {
+  for (let base = 17_000 + Math.floor(Math.random() * 400) * 32; base < 60_000; base += count) {
+    const isFree = await Promise.all(Array.from({ length: count }, (_, i) => isPortFree(base + i)));
+    if (isFree.every(Boolean)) return base;
+  }
+  throw new CodedError("EADDRINUSE", `no ${count} neighbouring free ports; end what listens on this machine`);
+}
+
+async function isPortFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once("error", () => resolve(false));
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  return await promise;
+}
+
+/** New accounts in every cluster, by real requests; the load's own accounts are those of the topology. */
+async function openAccounts(folder: string, topology: Topology): Promise<number> {
+  const [key] = await clientKeys(folder);
+  const client = await connect({ topology, key: key as string });
+  try {
+    const names: string[] = [];
+    for (const { id } of topology.clusters) {
+      for (let i = 0, found = 0; found < OPENED_PER_CLUSTER; i++) {
+        if (clusterOfAccount(topology, `demo-${i}` as AccountId) !== id) continue;
+        names.push(`demo-${i}`);
+        found++;
+      }
+    }
+    const outcomes = await Promise.all(names.map((name) => client.openAccount(name, { deadlineMs: 15_000 })));
+    const failed = outcomes.find(({ outcome }) => outcome !== "committed");
+    if (failed !== undefined) throw new CodedError("unavailable", `an account could not be opened: ${failed.outcome}`);
+    return names.length;
+  } finally {
+    await client.close();
+  }
+}
+
+async function clientKeys(folder: string): Promise<readonly string[]> {
+  const names = (await readdir(places.clients(folder))).filter((name) => name.endsWith(".key")).sort();
+  return names.map((name) => join(places.clients(folder), name));
+}
+
+async function loadOptions(folder: string, topology: Topology, options: DemoOptions) {
+  return {
+    topology,
+    keys: await clientKeys(folder),
+    sessions: options.clients,
+    durationMs: options.seconds * 1000,
+    warmupMs: WARMUP_MS,
+    cross: topology.clusters.length === 1 ? 0 : options.cross,
+    shardsPerCross: Math.min(options["shards-per-cross"], topology.clusters.length),
+    debitsPerCross: 1,
+    skew: 0,
+    batch: options.batch,
+    seed: 1,
+  };
+}
+
+async function statusesOf(folder: string, topology: Topology): Promise<readonly NodeStatus[]> {
+  const statuses = await Promise.all(nodesOf(topology).map(({ id }) => readStatus(folder, id)));
+  return statuses.filter((status) => status !== undefined);
+}
+
+function report(
+  options: DemoOptions,
+  { load, audit, statuses }: { readonly load: LoadReport; readonly audit: AuditReport; readonly statuses: readonly NodeStatus[] },
+): ExitCode {
+  const rows = demoRows({ load, audit, statuses });
+  const failed = load.result.failedOtherThanByFunds;
+  const problems = audit.findings.map(showFinding);
+  if (failed > 0) problems.push(`${failed} transfers failed other than by funds`);
+  const verdict = problems.length === 0 ? "CONSISTENT" : (problems[0] as string);
+  if (options.json === true) printJson({ verdict, problems, load, nodes: statuses, audit });
+  else {
+    printTable(rows);
+    for (const problem of problems.slice(1, 20)) printLine(problem);
+    printLine(verdict);
+  }
+  return problems.length === 0 ? ExitCode.ok : ExitCode.checkFailed;
+}
+
+function say({ json }: CommonOptions, line: string): void {
+  if (json !== true) printLine(line);
+}
+
+function checkRange(name: string, value: number, min: number, max: number): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new CodedError("usage", `--${name} must be a whole number from ${min} to ${max}`);
+}

@@ -1,0 +1,296 @@
+// The only loop of a node, and the only place where effects are performed: a bounded batch of events goes through a turn,
+// its writes become durable in one batch, and only then do messages and replies leave (architecture, rule 2). Messages
+// that arrive meanwhile are opened at the door and wait. A broken invariant ends the node at once: half-alive is worse.
+
+import { setImmediate as nextRound } from "node:timers/promises";
+import { type BlockContext, decodeBlock } from "../cluster/block.js";
+import { Members } from "../cluster/members.js";
+import { ed25519Signer, ed25519Verifier } from "../crypto/signature.js";
+import { expiredRange, idOfExpiryKey, recordKey, replyKey } from "../ledger/keys.js";
+import { openLevelStore } from "../ledger/level.js";
+import type { Store } from "../ledger/store.js";
+import { libp2pTransport } from "../net/libp2p.js";
+import type { Transport } from "../net/transport.js";
+import type { Block } from "../types/block.js";
+import { CodedError } from "../types/codes.js";
+import type { Event, Note, Write } from "../types/effects.js";
+import type { NodeRef, PublicKey } from "../types/ids.js";
+import { limits } from "../types/limits.js";
+import type { NodeInfo, Topology } from "../types/topology.js";
+import { Announcements } from "./announcements.js";
+import { Ingress } from "./ingress.js";
+import type { NodeLog } from "./log.js";
+import { Metrics, type MetricValues } from "./metrics.js";
+import { type Now, Replica } from "./replica.js";
+import { genesisWrites, restore } from "./restore.js";
+import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
+
+export interface HostOptions {
+  readonly topology: Topology;
+  /** The file's text: kept in the store, so that a data folder explains itself. */
+  readonly topologyText: string;
+  readonly node: NodeInfo;
+  /** The node's 32 secret bytes. */
+  readonly seed: Uint8Array;
+  readonly dataPath: string;
+  readonly log: NodeLog;
+  /** Called once, when an invariant broke or the disk failed: the process should end. */
+  readonly onFatal: (error: unknown) => void;
+  /** Called once, when every other node of the network is connected. */
+  readonly onConnected?: () => void;
+}
+
+export interface NodeStatus {
+  readonly node: string;
+  readonly cluster: number;
+  readonly pid: number;
+  readonly view: number;
+  readonly height: number;
+  readonly primary: boolean;
+  readonly connected: number;
+  readonly residentBytes: number;
+  readonly metrics: MetricValues;
+  readonly news: ReturnType<Announcements["news"]>;
+}
+
+const PRUNE_EVERY_MS = 5000;
+const PRUNE_ROWS_MAX = 20_000;
+
+export class Host {
+  readonly #options: HostOptions;
+  readonly #store: Store;
+  readonly #replica: Replica;
+  readonly #ingress: Ingress;
+  readonly #transport: Transport;
+  readonly #context: TurnContext;
+  readonly #metrics = new Metrics();
+  readonly #announcements: Announcements;
+  readonly #self: NodeRef;
+  /** Nodes that were never connected since the start. */
+  readonly #missing: Set<PublicKey>;
+  #inbox: Event[] = [{ kind: "tick" }];
+  #wake: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #loop: Promise<void> | undefined;
+  #stopping = false;
+  #stableHeight = 0;
+  #pruned = 0;
+
+  /** Opens the store, takes back what is in it, connects, and begins to take turns. */
+  static async start(options: HostOptions): Promise<Host> {
+    const { topology, topologyText, node, dataPath } = options;
+    const members = new Members(topology);
+    const context: BlockContext = { topology, members, verifier: ed25519Verifier };
+    const store = await openLevelStore({ path: dataPath, networkId: topology.networkId, nodeId: node.id, create: true });
+    try {
+      if (store.get(recordKey(0)) === undefined) {
+        await store.write(genesisWrites(topology, node.cluster, topologyText), { sync: true });
+      }
+      const host = new Host(options, store, await restore(store, context, node.cluster), context);
+      await host.#transport.start();
+      host.#loop = host.#run();
+      return host;
+    } catch (error) {
+      await store.close();
+      throw error;
+    }
+  }
+
+  private constructor(
+    options: HostOptions,
+    store: Store,
+    restored: Awaited<ReturnType<typeof restore>>,
+    context: BlockContext,
+  ) {
+    const { topology, node, seed, log } = options;
+    const { members } = context;
+    this.#options = options;
+    this.#store = store;
+    this.#self = { cluster: node.cluster, node: node.index };
+    this.#announcements = new Announcements(members);
+    const decode = (bytes: Uint8Array): Block => decodeStored(bytes, context);
+    this.#replica = new Replica({ ...context, self: this.#self, reader: store, restored, decodeBlock: decode });
+    const replica = this.#replica;
+    const onRejected = (code: string) => this.#metrics.onRejected(code);
+    this.#ingress = new Ingress({
+      ...context,
+      self: this.#self,
+      knownBlock: (digest) => replica.knownBlock(digest),
+      wants: (message) => replica.wants(message),
+      onRejected: (code, from, kind) => {
+        onRejected(code);
+        log.debug({ code, from, kind }, "rejected");
+      },
+    });
+    const others = topology.clusters.flatMap(({ nodes }) => nodes).filter(({ key }) => key !== node.key);
+    this.#missing = new Set(others.map(({ key }) => key));
+    this.#transport = libp2pTransport({
+      networkId: topology.networkId,
+      seed,
+      listen: node.address,
+      peers: others.map(({ key, address }) => ({ key, address })),
+      admits: (key) => members.nodeByKey(key) !== undefined || members.isClient(key),
+      handlers: {
+        onMessage: (from, message) => this.#onMessage(from, message),
+        onConnect: (peer) => this.#onConnect(peer),
+        onDisconnect: (peer) => log.debug({ peer }, "disconnected"),
+        onGossip: (_topic, from, data) => {
+          if (!this.#announcements.onGossip(from, data)) onRejected("malformed");
+        },
+        onRejected: (code, peer) => {
+          onRejected(code);
+          log.debug({ code, peer }, "refused");
+        },
+        onError: (error) => {
+          onRejected("internal");
+          log.error({ error: String(error) }, "a message could not be handled");
+        },
+      },
+    });
+    this.#context = {
+      self: this.#self,
+      model: members.clusterOf(node.cluster).model,
+      networkId: topology.networkId,
+      signer: ed25519Signer(seed),
+      keyOf: (ref) => (members.node(ref) as NodeInfo).key,
+    };
+  }
+
+  async status(): Promise<NodeStatus> {
+    const { node, topology } = this.#options;
+    const { gauges, coordinator } = this.#replica;
+    this.#metrics.setGauges(gauges);
+    return {
+      node: node.id,
+      cluster: node.cluster,
+      pid: process.pid,
+      view: coordinator.engine.view,
+      height: this.#replica.height,
+      primary: coordinator.engine.isPrimary,
+      connected: this.#transport.connected().length,
+      residentBytes: process.memoryUsage.rss(),
+      metrics: await this.#metrics.values(),
+      news: this.#announcements.news(topology.clusters.map(({ id }) => id)),
+    };
+  }
+
+  /** Ends the loop after the turn under way, then the connections, then the store. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#wake?.();
+    clearTimeout(this.#timer);
+    await Promise.all([this.#loop, this.#transport.stop()]);
+    await this.#store.close();
+  }
+
+  #onMessage(from: PublicKey, message: Uint8Array): void {
+    if (this.#inbox.length >= limits.inboxMessagesMax) {
+      this.#metrics.onRejected("over-limit");
+      return;
+    }
+    const event = this.#ingress.open(from, message);
+    if (event !== undefined) this.#enqueue(event);
+  }
+
+  #onConnect(peer: PublicKey): void {
+    const { log, topology, onConnected } = this.#options;
+    log.debug({ peer }, "connected");
+    if (!this.#missing.delete(peer)) return;
+    if (this.#missing.size > 0) return;
+    log.info({ nodes: topology.clusters.flatMap(({ nodes }) => nodes).length }, "connected to all nodes");
+    this.#announce("views");
+    onConnected?.();
+  }
+
+  #enqueue(event: Event): void {
+    this.#inbox.push(event);
+    this.#wake?.();
+  }
+
+  async #run(): Promise<void> {
+    try {
+      while (!this.#stopping) {
+        if (this.#inbox.length === 0) await this.#sleep();
+        if (this.#stopping) return;
+        await this.#turn();
+        await this.#prune();
+      }
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const started = performance.now();
+    const events = this.#inbox.splice(0, limits.turnEventsMax);
+    if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= started) events.push({ kind: "tick" });
+    const plan = runTurn(this.#replica, { now: now(), events }, this.#context);
+    if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: true });
+    else await nextRound();
+    this.#send(plan);
+    for (const note of plan.notes) this.#onNote(note);
+    this.#metrics.onTurn(performance.now() - started);
+  }
+
+  #send(plan: TurnPlan): void {
+    for (const [peer, messages] of plan.outbound) this.#transport.send(peer, messages);
+    // What the node said to itself comes before what arrived meanwhile: it has waited for the write already.
+    if (plan.inbound.length > 0) this.#inbox = [...plan.inbound, ...this.#inbox];
+  }
+
+  #onNote(note: Note): void {
+    this.#metrics.onNote(note);
+    const { log } = this.#options;
+    if (note.kind === "stable") {
+      this.#stableHeight = note.height;
+      this.#announce("heights");
+      log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
+    } else if (note.kind === "suspected") log.info({ view: note.view }, "primary is slow");
+  }
+
+  #announce(topic: "heights" | "views"): void {
+    const { view } = this.#replica.coordinator.engine;
+    this.#transport.publish(topic, this.#announcements.encode(this.#self, { view, height: this.#stableHeight }));
+  }
+
+  /** Until there is an event, or a timer of the core is due. */
+  async #sleep(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      const { wakeAt } = this.#replica;
+      if (wakeAt === undefined) return;
+      this.#timer = setTimeout(() => this.#enqueue({ kind: "tick" }), Math.max(0, wakeAt - now().tick));
+    });
+    this.#wake = undefined;
+    clearTimeout(this.#timer);
+  }
+
+  /** Forgets replies whose validUntil has passed in record time (protocol 4); a few rows at a time. */
+  async #prune(): Promise<void> {
+    const { tick } = now();
+    if (tick - this.#pruned < PRUNE_EVERY_MS) return;
+    this.#pruned = tick;
+    const writes: Write[] = [];
+    for await (const [key] of this.#store.range({ ...expiredRange(this.#replica.recordTime), limit: PRUNE_ROWS_MAX })) {
+      const { client, nonce } = idOfExpiryKey(key);
+      writes.push({ key, value: undefined }, { key: replyKey(client, nonce), value: undefined });
+    }
+    if (writes.length > 0) await this.#store.write(writes, { sync: false });
+  }
+
+  #fail(error: unknown): void {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    this.#options.onFatal(error);
+  }
+}
+
+function now(): Now {
+  return { time: Date.now(), tick: performance.now() };
+}
+
+function decodeStored(bytes: Uint8Array, context: BlockContext): Block {
+  const decoded = decodeBlock(bytes, context, false);
+  if (!decoded.ok) throw new CodedError("store-corrupt", `a stored block is not valid (${decoded.code})`);
+  return decoded.value;
+}
