@@ -133,16 +133,15 @@ function step(at: Plain | undefined, key: string | number): Plain | undefined {
 function offsetOf(root: Node | null, path: Path, part: "key" | "value"): number {
   let at: Node | null = root;
   let offset = root?.range?.[0] ?? 0;
-  path.forEach((key, depth) => {
+  for (const [depth, key] of path.entries()) {
     const child = childOf(at, key);
-    if (child === undefined) return;
-    const wantsKey = part === "key" && depth === path.length - 1;
+    if (child === undefined) break;
     const name = isPair(child) ? (child.key as Node) : undefined;
     at = (isPair(child) ? child.value : child) as Node | null;
-    // A value that was left out has no place of its own.
-    const empty = isScalar(at) && at.range?.[0] === at.range?.[1];
-    offset = (name !== undefined && (wantsKey || empty || !at) ? name : at)?.range?.[0] ?? offset;
-  });
+    // A list or map begins lines after its name, and a value that was left out has no place of its own.
+    const shown = isScalar(at) && at.range?.[0] !== at.range?.[1] && (part === "value" || depth < path.length - 1);
+    offset = (shown ? at : (name ?? at))?.range?.[0] ?? offset;
+  }
   return offset;
 }
 

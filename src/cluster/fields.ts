@@ -41,7 +41,7 @@ export function fieldReader(document: Document, complain: Complain): FieldReader
   function expect<T extends Plain>(at: Path, is: (value: Plain) => value is T, fix: string): T | undefined {
     const value = document.get(at);
     if (value !== undefined && is(value)) return value;
-    if (value === undefined) complain(at.slice(0, -1), `${showPath(at)} is missing`, fix);
+    if (value === undefined) complain(at, `${showPath(at)} is missing`, fix);
     else complain(at, `${showPath(at)} is ${showValue(value)}`, fix);
     return undefined;
   }
@@ -50,7 +50,7 @@ export function fieldReader(document: Document, complain: Complain): FieldReader
     const result = schema.safeParse(value);
     if (result.success) return result.data;
     const fix = `it ${result.error.issues[0]?.message}`;
-    if (value === undefined) complain(at.slice(0, -1), `${showPath(at)} is missing`, fix);
+    if (value === undefined) complain(at, `${showPath(at)} is missing`, fix);
     else complain(at, `${showPath(at)} is ${showValue(value)}`, fix, part);
     return undefined;
   }

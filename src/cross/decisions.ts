@@ -210,7 +210,10 @@ export class Decisions {
     known.votes.delete(entry.cluster);
     if (entry.cluster === this.#own.id) step.own.push(decided);
     const way = known.initiated?.ways.get(entry.cluster);
-    if (way !== undefined) step.outcomes.push({ cluster: entry.cluster, way, round: entry.round });
+    if (way !== undefined) {
+      step.outcomes.push({ cluster: entry.cluster, way, round: entry.round });
+      this.#reviewAgreed(step, known);
+    }
     this.#review(step, known);
   }
 
@@ -227,10 +230,11 @@ export class Decisions {
 
   /** The initiator's primary waits for all crash clusters; another's primary speaks for its own (step 4). */
   #reviewAgreed(step: DecisionStep, known: CrossBlock): void {
-    const { block, agreed, digest, initiated } = known;
+    const { block, agreed, decided, digest, initiated } = known;
     if (block === undefined || this.#own.model !== "crash") return;
     const wanted = initiated === undefined ? [this.#own.id] : this.#crashClusters(block.clusters);
-    const entries = wanted.map((cluster) => agreed.get(cluster));
+    // What a cluster has decided it has accepted, whether or not its accepts came this way.
+    const entries = wanted.map((cluster) => agreed.get(cluster) ?? decided.get(cluster)?.entry);
     if (entries.every((each) => each !== undefined)) step.vectors.push({ digest, entries });
   }
 

@@ -18,6 +18,8 @@ export interface Gossip {
   /** Brings a node's connection into the mesh. */
   introduce(connection: Connection): void;
   publish(topic: string, data: Uint8Array): void;
+  /** Before the node stops. */
+  stop(): void;
 }
 
 export function gossipOf(options: {
@@ -115,6 +117,13 @@ export function gossipOf(options: {
       if (!topics.has(name)) throw new RangeError(`no topic ${topic}`);
       // Gossip is repeated by its authors, so what could not be sent now is not kept.
       pubsub?.publish(name, data).catch(() => undefined);
+    },
+    stop() {
+      // The library leaves its next heartbeat behind, which would keep the process alive until it is due.
+      const status: unknown = pubsub !== undefined && "status" in pubsub ? pubsub.status : undefined;
+      if (status instanceof Object && "heartbeatTimeout" in status) {
+        clearTimeout(status.heartbeatTimeout as NodeJS.Timeout);
+      }
     },
   };
 }

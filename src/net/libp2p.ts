@@ -155,6 +155,7 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
     async stop() {
       stopping.abort();
       for (const link of [...links.values()].flat()) link.close();
+      gossip?.stop();
       await node?.stop();
       links.clear();
     },

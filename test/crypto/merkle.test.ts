@@ -23,7 +23,11 @@ it("has 32 zero bytes as the root of nothing", () => {
 });
 
 it("gives the root that the definition gives", () => {
-  fc.assert(fc.property(leafLists, (leaves) => expect(toHex(merkleRoot(leaves))).toBe(toHex(naiveRoot(leaves)))));
+  fc.assert(
+    fc.property(leafLists, (leaves) => {
+      expect(toHex(merkleRoot(leaves))).toBe(toHex(naiveRoot(leaves)));
+    }),
+  );
 });
 
 it("tells leaves from inner nodes, and a list from the same list with its last leaf twice", () => {

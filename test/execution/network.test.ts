@@ -118,7 +118,7 @@ function run({ world, blocks, dice }: Plan): Outcome {
   const engines = new Map(world.topology.clusters.map(({ id }) => [id, engineOf(world, id)]));
   const executed = new Map<ClusterId, ExecutedBlock[]>([...engines.keys()].map((id) => [id, []]));
   const queues = new Map<ClusterId, OrderedBlock[]>([...engines.keys()].map((id) => [id, ordersOf(blocks, id)]));
-  const flying: { to: ClusterId; result: Result }[] = [];
+  const flying: { to: ClusterId; result: Result; copies: number }[] = [];
   let throws = 0;
   const roll = (sides: number) => (dice[throws++ % dice.length] as number) % sides;
 
@@ -132,7 +132,8 @@ function run({ world, blocks, dice }: Plan): Outcome {
         const lies = info.model === "byzantine" && index === 0;
         const said = lies ? verdicts.map((code) => (code === 0 ? 8 : code === 1 ? 1 : 0)) : verdicts;
         for (const to of others) {
-          flying.push({ to, result: { kind: "result", cluster, node: index, digest: block.digest, verdicts: said } });
+          const result: Result = { kind: "result", cluster, node: index, digest: block.digest, verdicts: said };
+          flying.push({ to, result, copies: roll(5) === 0 ? 2 : 1 });
         }
       }
     }
@@ -147,8 +148,9 @@ function run({ world, blocks, dice }: Plan): Outcome {
       take(cluster, (engines.get(cluster) as ExecutionEngine).deliver(queues.get(cluster)?.shift() as OrderedBlock));
       continue;
     }
-    const { to, result } = flying[choice - ready.length] as (typeof flying)[number];
-    if (roll(5) > 0) flying.splice(choice - ready.length, 1);
+    const message = flying[choice - ready.length] as (typeof flying)[number];
+    if (--message.copies === 0) flying.splice(choice - ready.length, 1);
+    const { to, result } = message;
     take(to, (engines.get(to) as ExecutionEngine).onResult(result));
   }
   return { executed, engines };

@@ -16,6 +16,7 @@ import {
   Feeder,
   NOON,
   ONE,
+  open,
   pay,
   request,
   THREE,
@@ -141,6 +142,31 @@ describe("while a block waits for another cluster", () => {
     expect(step.verdicts.map(({ verdicts }) => codes(verdicts))).toEqual([["id-reused"]]);
     const { executed } = first.engine.onResult(resultOf(repeated, TWO, ["id-reused"]));
     expect(executed.flatMap(({ consumed }) => consumed)).toEqual([]);
+  });
+
+  test("a later block with an id of a block that waits with it is refused, whatever the accounts", () => {
+    const first = feederOf(ONE);
+    const nonce = 8e12;
+    const waiting = blockOf([request([pay({ b0: 10 }, { a0: 10 })])]);
+    first.deliver(waiting);
+    first.deliver(blockOf([request([pay({ a0: 1 }, { a2: 1 })], { nonce })]));
+    first.deliver(blockOf([request([open("a8")], { nonce })]));
+    const { executed } = first.engine.onResult(resultOf(waiting, TWO, ["ok"]));
+    expect(executed.map(({ results }) => codes(results))).toEqual([["ok"], ["ok"], ["id-reused"]]);
+  });
+
+  test("an account that resolved blocks ahead of it have changed twice keeps the later value", () => {
+    const first = feederOf(ONE);
+    const move = (amount: number) => blockOf([request([pay({ a1: amount }, { a3: amount })], { client: BOB })]);
+    const waits = [blockOf([request([pay({ b0: 1 }, { a0: 1 })])]), blockOf([request([pay({ c0: 1 }, { a4: 1 })])])];
+    first.deliver(waits[0] as Block);
+    first.deliver(move(10));
+    first.deliver(waits[1] as Block);
+    first.deliver(move(20));
+    first.engine.onResult(resultOf(waits[0] as Block, TWO, ["ok"]));
+    first.deliver(move(30));
+    const { executed } = first.engine.onResult(resultOf(waits[1] as Block, THREE, ["ok"]));
+    expect(executed.map(written)).toEqual([{ a4: 1n }, { a1: 70n, a3: 30n }, { a1: 40n, a3: 60n }]);
   });
 
   test("what a block writes does not show what later blocks did to other accounts of it", () => {
