@@ -60,6 +60,9 @@ export function decodeBlock(bytes: Uint8Array, context: BlockContext, verify = t
     const request = decodeRequest(signed, context, verify);
     if (!request.ok) return request;
     if (!sameClusters(request.value.clusters, decoded.clusters)) return { ok: false, code: "mixed-clusters" };
+    // Else a faulty primary and its client could make everyone remember an id for ever (protocol 4).
+    const isTooLong = request.value.validUntil > decoded.time + limits.requestLifetimeMs;
+    if (isTooLong) return { ok: false, code: "valid-too-long" };
     if (seen.has(request.value.hash)) return { ok: false, code: "id-reused" };
     seen.add(request.value.hash);
     requests.push(request.value);

@@ -57,6 +57,8 @@ export class Coordinator {
   /** Undelivered blocks. */
   readonly #bodies = new Map<Digest, Block>();
   readonly #views = new Map<ClusterId, View>();
+  /** Blocks that got their record in this turn, of which the store does not know yet. */
+  readonly #finished = new Set<Digest>();
   /** Slots up to here were given to `delivery`. */
   #handed: Slot = 0;
   #highestFinal = 0 as Sequence;
@@ -154,7 +156,7 @@ export class Coordinator {
   onPropose(verified: Verified<Propose>): void {
     const { message } = verified;
     const { block, entry } = message;
-    if (this.#isLate(block.digest)) return;
+    if (this.#isLate(block.digest) || this.#isOfOtherView(message, verified.from)) return;
     this.#learn(block);
     if (entry.cluster === this.#options.self.cluster) this.#absorb(this.engine.step({ kind: "propose", verified: verified }));
     else this.#absorb(this.engine.acceptDirect(block, entry.sequence));
@@ -181,7 +183,10 @@ export class Coordinator {
       this.#absorb(this.engine.step({ kind: "accept", verified: { ...verified, message } }));
       return;
     }
-    if (message.block !== undefined) this.#learn(message.block);
+    if (message.block !== undefined) {
+      if (this.#isLate(message.block.digest) || this.#isOfOtherView(message, verified.from)) return;
+      this.#learn(message.block);
+    }
     this.#absorb(this.engine.step({ kind: "super-accept", verified: { ...verified, message } }));
   }
 
@@ -247,6 +252,7 @@ export class Coordinator {
   /** A block of the store whose entry is not delivered yet. */
   restoreBody(block: Block): void {
     this.#learn(block);
+    this.#absorb(this.engine.step({ kind: "body", block }));
   }
 
   /** At start: everything up to this slot was delivered. */
@@ -257,7 +263,15 @@ export class Coordinator {
   // ---- inside
 
   #isLate(digest: Digest): boolean {
+    if (this.#finished.has(digest)) return true;
     return !this.#bodies.has(digest) && this.decisions.get(digest) === undefined && this.#options.isRecorded(digest);
+  }
+
+  /** A proposal of this cluster's own, which nobody may answer in the present view: not even its block is kept. */
+  #isOfOtherView({ entry, kind }: Propose | SuperAccept, from: NodeRef): boolean {
+    if (entry.cluster !== this.#options.self.cluster || entry.view === this.engine.view) return false;
+    this.#output.notes.push({ kind: "rejected", code: "stale-view", from, message: kind });
+    return true;
   }
 
   #learn(block: Block): void {
@@ -287,6 +301,8 @@ export class Coordinator {
       const block = this.#bodies.get(entry.digest);
       output.decided.push(entry);
       output.notes.push({ kind: "decided", entry, noOp: entry.digest === this.#options.noOp.digest });
+      // At start: a block of the log that has its record.
+      if (block === undefined && this.#options.isRecorded(entry.digest)) continue;
       if (block === undefined) output.wanted.push({ digest: entry.digest, from: this.#options.self });
       if (block === undefined || block.clusters.length > 1) {
         this.#absorbDecisions(this.decisions.onCertificate(decided));
@@ -323,8 +339,9 @@ export class Coordinator {
       if (decided === undefined) throw new Error(`slot ${this.#handed + 1} lies below the frontier, undecided`);
       const { entry } = decided;
       const block = this.#bodies.get(entry.digest);
+      if (this.#finished.has(entry.digest) || this.#options.isRecorded(entry.digest)) continue;
       if (block === undefined) break;
-      if (isNoOp(block) || this.#options.isRecorded(entry.digest)) continue;
+      if (isNoOp(block)) continue;
       this.#delivery.add(entry, block.clusters.length === 1 ? entry.sequence : undefined);
     }
     this.#deliver();
@@ -341,7 +358,6 @@ export class Coordinator {
       const block = this.#bodies.get(entry.digest) as Block;
       const proof = this.decisions.get(entry.digest)?.complete ?? this.#ownProof(entry);
       this.#output.delivered.push({ block, slot: entry.slot, final, ...pickProof(proof) });
-      this.decisions.finish(entry.digest);
     }
   }
 
@@ -351,9 +367,16 @@ export class Coordinator {
     return { sequences: [entry.sequence], certificates: [decided.certificate] };
   }
 
-  /** The block has its record: its body is in the store. */
-  forgetBody(digest: Digest): void {
+  /** The block has its record: all about it is in the store, and what comes of it from now on is late. */
+  finish(digest: Digest): void {
     this.#bodies.delete(digest);
+    this.decisions.finish(digest);
+    this.#finished.add(digest);
+  }
+
+  /** The store knows of this turn's records from now on. */
+  endTurn(): void {
+    this.#finished.clear();
   }
 }
 

@@ -5,7 +5,7 @@
 import { mayAttest } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";
 import { isQuorum, primaryOf, quorumOf } from "../cluster/quorum.js";
-import { Tally } from "../cluster/tally.js";
+import { proofOf, Tally } from "../cluster/tally.js";
 import type { Block } from "../types/block.js";
 import type { Decided } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, View } from "../types/ids.js";
@@ -57,6 +57,8 @@ export class Decisions {
   readonly #members: Members;
   readonly #own: ClusterInfo;
   readonly #blocks = new Map<Digest, CrossBlock>();
+  /** Those of which this node has only votes, oldest first. */
+  readonly #strangers = new Set<Digest>();
 
   constructor(options: { readonly members: Members; readonly own: ClusterId }) {
     this.#members = options.members;
@@ -78,7 +80,7 @@ export class Decisions {
   /** The block's body; blocks of one cluster are not kept here. */
   learn(block: Block): DecisionStep {
     const step = emptyStep();
-    const known = this.#open(block.digest, true) as CrossBlock;
+    const known = this.#open(block.digest, true);
     if (known.block !== undefined) return step;
     known.block = block;
     for (const commit of known.early.splice(0)) this.#onCommit(step, commit);
@@ -88,7 +90,7 @@ export class Decisions {
 
   /** This node is the initiator's primary and has proposed the block. */
   initiate(digest: Digest, initiated: { readonly entry: Entry; readonly ways: ReadonlyMap<ClusterId, Way> }): void {
-    const known = this.#open(digest, true) as CrossBlock;
+    const known = this.#open(digest, true);
     known.initiated = initiated;
   }
 
@@ -102,7 +104,7 @@ export class Decisions {
   onCertificate(decided: Decided): DecisionStep {
     const step = emptyStep();
     const known = this.#open(decided.entry.digest, true);
-    if (known !== undefined) this.#add(step, known, decided);
+    this.#add(step, known, decided);
     return step;
   }
 
@@ -132,7 +134,7 @@ export class Decisions {
   /** A quorum of this node's own crash cluster accepted (it is the primary). */
   onAgreed(entry: Entry): DecisionStep {
     const step = emptyStep();
-    const known = this.#open(entry.digest, true) as CrossBlock;
+    const known = this.#open(entry.digest, true);
     known.agreed.set(entry.cluster, entry);
     this.#reviewAgreed(step, known);
     return step;
@@ -141,6 +143,7 @@ export class Decisions {
   /** The block has its record: what comes of it from now on is late. */
   finish(digest: Digest): void {
     this.#blocks.delete(digest);
+    this.#strangers.delete(digest);
   }
 
   /** Could a COMMIT of this cluster for this block still matter? */
@@ -148,10 +151,14 @@ export class Decisions {
     return this.#blocks.get(digest)?.decided.has(cluster) !== true;
   }
 
-  /** `surely`: the block is this node's business; strangers' votes are bounded (remoteVotesMax). */
-  #open(digest: Digest, surely: boolean): CrossBlock | undefined {
+  /** `isOurs`: the block is surely this node's business. Others are bounded, and the oldest of them gives way. */
+  #open(digest: Digest, isOurs: boolean): CrossBlock {
     let known = this.#blocks.get(digest);
-    if (known !== undefined || (!surely && this.#blocks.size >= limits.remoteVotesMax)) return known;
+    if (known !== undefined) {
+      if (isOurs) this.#strangers.delete(digest);
+      return known;
+    }
+    if (!isOurs) this.#admitStranger(digest);
     known = {
       digest,
       block: undefined,
@@ -167,10 +174,16 @@ export class Decisions {
     return known;
   }
 
+  #admitStranger(digest: Digest): void {
+    const [oldest] = this.#strangers;
+    if (oldest !== undefined && this.#strangers.size >= limits.remoteVotesMax) this.finish(oldest);
+    this.#strangers.add(digest);
+  }
+
   #onCommit(step: DecisionStep, commit: Verified<Commit>): void {
     const { message, signed } = commit;
     const known = this.#open(message.digest, false);
-    if (known === undefined || signed === undefined) return;
+    if (signed === undefined) return;
     const signer = this.#members.clusterOf(message.cluster);
     if (signer.model === "byzantine") return this.#countCommit(step, known, commit);
     const clusters = known.block?.clusters;
@@ -199,7 +212,7 @@ export class Decisions {
     const count = votes.add({ entry, node: message.node, signed });
     const quorum = quorumOf(cluster);
     if (count === undefined || count.voters.size < quorum) return;
-    const certificate = { cluster: cluster.id, commits: count.signed.slice(0, quorum) };
+    const certificate = { cluster: cluster.id, commits: proofOf(count, quorum) };
     this.#add(step, known, { entry, certificate });
   }
 
@@ -210,8 +223,11 @@ export class Decisions {
     known.votes.delete(entry.cluster);
     if (entry.cluster === this.#own.id) step.own.push(decided);
     const way = known.initiated?.ways.get(entry.cluster);
-    if (way !== undefined) {
-      step.outcomes.push({ cluster: entry.cluster, way, round: entry.round });
+    if (way !== undefined) step.outcomes.push({ cluster: entry.cluster, way, round: entry.round });
+    // What a crash cluster has decided it has accepted, whether or not its accepts came this way.
+    const isCrash = this.#members.clusterOf(entry.cluster).model === "crash";
+    if (known.initiated !== undefined && isCrash && !known.agreed.has(entry.cluster)) {
+      known.agreed.set(entry.cluster, entry);
       this.#reviewAgreed(step, known);
     }
     this.#review(step, known);
@@ -230,11 +246,10 @@ export class Decisions {
 
   /** The initiator's primary waits for all crash clusters; another's primary speaks for its own (step 4). */
   #reviewAgreed(step: DecisionStep, known: CrossBlock): void {
-    const { block, agreed, decided, digest, initiated } = known;
+    const { block, agreed, digest, initiated } = known;
     if (block === undefined || this.#own.model !== "crash") return;
     const wanted = initiated === undefined ? [this.#own.id] : this.#crashClusters(block.clusters);
-    // What a cluster has decided it has accepted, whether or not its accepts came this way.
-    const entries = wanted.map((cluster) => agreed.get(cluster) ?? decided.get(cluster)?.entry);
+    const entries = wanted.map((cluster) => agreed.get(cluster));
     if (entries.every((each) => each !== undefined)) step.vectors.push({ digest, entries });
   }
 

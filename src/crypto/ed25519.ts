@@ -13,7 +13,6 @@ export const SIGNATURE_BYTES = 64;
 
 /** `Key` is a public key in the form that the implementation wants it: made once, used many times. */
 export interface Ed25519<Key> {
-  readonly name: "sodium" | "node";
   readonly signer: (seed: Uint8Array) => {
     readonly publicKey: Uint8Array;
     readonly sign: (bytes: Uint8Array) => Uint8Array;
@@ -30,7 +29,6 @@ type Sodium = typeof import("sodium-native");
 export const sodiumEd25519: Ed25519<Buffer> | undefined = loadSodium();
 
 export const nodeEd25519: Ed25519<KeyObject> = {
-  name: "node",
   signer(seed) {
     const key = createPrivateKey({ key: Buffer.concat([PKCS8_HEADER, seed]), format: "der", type: "pkcs8" });
     const encoded = createPublicKey(key).export({ format: "der", type: "spki" });
@@ -56,7 +54,6 @@ function loadSodium(): Ed25519<Buffer> | undefined {
     return undefined;
   }
   return {
-    name: "sodium",
     signer(seed) {
       const publicKey = Buffer.alloc(sodium.crypto_sign_PUBLICKEYBYTES);
       const secretKey = Buffer.alloc(sodium.crypto_sign_SECRETKEYBYTES);

@@ -21,9 +21,6 @@ const NETWORK_BYTES = 32;
 /** Twice this many keys are at hand: all nodes of a large network and its busiest clients, a few MiB. */
 const KEYS_GENERATION_MAX = 8192;
 
-/** Which implementation this process uses: for the log line of a starting node. */
-export const ed25519Name: "sodium" | "node" = (sodiumEd25519 ?? nodeEd25519).name;
-
 export const ed25519Verifier: Verifier =
   sodiumEd25519 === undefined ? verifierOf(nodeEd25519) : verifierOf(sodiumEd25519);
 
@@ -38,8 +35,7 @@ export function signerOf<Key>(implementation: Ed25519<Key>, seed: Uint8Array): S
 }
 
 export function verifierOf<Key>(implementation: Ed25519<Key>): Verifier {
-  // Decoding a key costs node:crypto as much as half a verification. Only usable keys are remembered: strangers' keys
-  // could push out the network's own.
+  // Decoding a key costs node:crypto as much as half a verification.
   const keys = new RecentCache<PublicKey, Key>(KEYS_GENERATION_MAX);
 
   function keyOf(publicKey: PublicKey): Key | undefined {

@@ -1,6 +1,6 @@
 // From verdicts to results, and from results to balances (protocol 4): an operation applies if and only if all its
-// validators say ok; the lowest cluster that does not gives the code. The engine applies results that it has combined, an
-// audit applies those that are recorded; both by the same code.
+// validators say ok; the lowest cluster that does not gives the code. The engine applies results that it has combined,
+// an audit applies those that are recorded; both by the same code.
 
 import type { Block } from "../types/block.js";
 import type { ClusterId } from "../types/ids.js";

@@ -1,7 +1,7 @@
 // All accounts of a cluster as bytes under one Merkle root. Accounts fall into buckets by the hash of their name; a
 // bucket is its rows in ascending order of name, so it depends on what it holds and not on how it came there, and is
-// itself the piece in which state can be handed to a node that is behind. Rows are bytes and not objects: about 55 bytes
-// for an account with a short name. Buckets come in groups, and only what has changed is hashed again.
+// itself the piece in which state can be handed to a node that is behind. Rows are bytes and not objects: about 55
+// bytes for an account with a short name. Buckets come in groups, and only what has changed is hashed again.
 
 import { hashNumber, sha256 } from "../crypto/hash.js";
 import { merklePath, merkleRoot, verifyMerklePath } from "../crypto/merkle.js";

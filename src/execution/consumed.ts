@@ -35,7 +35,7 @@ export class ConsumedIds {
   }
 
   /**
-   * Looks at a few more entries than were added and drops those that expired before `recordTime`: the record time of the
+   * Looks at a few more entries than were added and drops those that expired before `recordTime`, which is that of the
    * last executed block, so that no block that is still to be judged can miss one.
    */
   sweep({ recordTime, added }: { readonly recordTime: number; readonly added: number }): void {

@@ -1,7 +1,7 @@
 // A cluster's verdicts on a block: operation by operation in block order, on what it knows alone (protocol 4). A debit
 // that is ok here is taken at once, so that no later operation spends it again. Credits of operations that this cluster
-// alone judges can be spent at once, too; all others wait for `settle`, since two operations of one block that each debit
-// both clusters would otherwise wait for each other's verdict.
+// alone judges can be spent at once, too; all others wait for `settle`, since two operations of one block that each
+// debit both clusters would otherwise wait for each other's verdict.
 
 import type { Request } from "../types/block.js";
 import type { AccountId, PublicKey } from "../types/ids.js";

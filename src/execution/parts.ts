@@ -48,7 +48,7 @@ export function foreignValidators(parts: readonly Part[], cluster: ClusterId): r
   return foreign.size === 0 ? NONE : [...foreign].sort((a, b) => a - b);
 }
 
-/** Could these be the verdicts of a correct node of the cluster? One code per operation, "foreign" where it has no say. */
+/** Could a correct node of the cluster say this? One code per operation, "foreign" where the cluster has no say. */
 export function areVerdictsOf(cluster: ClusterId, verdicts: Uint8Array, parts: readonly Part[]): boolean {
   if (verdicts.length !== parts.length) return false;
   return parts.every(({ validators }, i) => {

@@ -1,15 +1,17 @@
-// Every rule by which a validator judges an operation (protocol 4), and the order in which the rules are asked: the first
-// that is broken gives the code. For the request as a whole: unknown-client, expired, id-reused, valid-too-long. Then an
-// open: account-exists; a transfer, debit by debit in its own order: unknown-account, not-owner, insufficient-funds.
+// Every rule by which a validator judges an operation (protocol 4), and the order in which the rules are asked: the
+// first that is broken gives the code. For the request as a whole: unknown-client, expired, id-reused, valid-too-long.
+// Then an open: account-exists; a transfer, debit by debit in its own order: unknown-account, not-owner,
+// insufficient-funds.
 //
 // Which ids are consumed. An id is consumed at the first evaluation of a request of an enrolled client that has not
 // expired, whatever the verdicts: else a refused payment could be replayed when funds arrive. That includes a request
 // whose validUntil lies too far ahead: forgotten, it would become valid by mere passing of time, after its client was
-// told that it failed. It is remembered until its validUntil like any other. An expired request needs no memory, since
-// record time never goes back: it stays expired. An unknown client stays unknown, since enrolment is part of the
-// topology. Every cluster of P consumes the id at that point of its view, also one that validates none of the request's
-// operations and so never consults it there: the ids a cluster remembers are then exactly those whose replies it stores,
-// and a node that restarts from its stored replies judges as its peers do.
+// told that it failed. It is remembered until its validUntil like any other; only a faulty primary can bring one, since
+// the door refuses it. An expired request needs no memory, since record time never goes back: it stays expired. An
+// unknown client stays unknown, since enrolment is part of the topology. Every cluster of P consumes the id at that
+// point of its view, also one that validates none of the request's operations and so never consults it there: the ids a
+// cluster remembers are then exactly those whose replies it stores, and a node that restarts from its stored replies
+// judges as its peers do.
 
 import type { Request } from "../types/block.js";
 import { resultNumber } from "../types/codes.js";

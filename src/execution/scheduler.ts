@@ -1,8 +1,8 @@
 // The engine that every node runs: judges and applies delivered blocks in one thread, and lets a block that waits for
-// other clusters hold up only what depends on it (protocol 4). The dependency graph is that of the thesis' chapter 5, at
-// the granularity of blocks: a block waits for the last earlier unresolved one that touches one of its keys, which are the
-// accounts of this cluster and the request ids in it. No two clusters can wait for each other: a block waits for verdicts
-// on itself and for blocks before it in the one order, never for later ones.
+// other clusters hold up only what depends on it (protocol 4). The dependency graph is that of the thesis' chapter 5,
+// at the granularity of blocks: a block waits for the last earlier unresolved one that touches one of its keys, which
+// are the accounts of this cluster and the request ids in it. No two clusters can wait for each other: a block waits
+// for verdicts on itself and for blocks before it in the one order, never for later ones.
 
 import type { Members } from "../cluster/members.js";
 import { requestId } from "../types/block.js";

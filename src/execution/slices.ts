@@ -1,6 +1,7 @@
 // All unexpired ids of a cluster under one hash. Ids fall into slices by the second in which they expire: most live
 // equally long, so new ones meet in a few slices, and old ones go by whole slices. What is committed to are exactly the
-// ids that have not expired at the record time asked about, so a node that has dropped others already has the same hash.
+// ids that have not expired at the record time asked about, so a node that has dropped others already has the same
+// hash.
 
 import { sha256 } from "../crypto/hash.js";
 import { merkleRoot } from "../crypto/merkle.js";

@@ -1,6 +1,6 @@
-// Verdicts of other clusters: counts RESULTs until enough different nodes of a cluster said the same (protocol 4: one of a
-// crash cluster, f + 1 of a byzantine one), and keeps those that come before their block. What is kept is bounded per
-// sender, so that a node that floods pushes out its own words only; whatever was dropped is asked for again (3.4).
+// Verdicts of other clusters: counts RESULTs until enough different nodes of a cluster said the same (protocol 4: one
+// of a crash cluster, f + 1 of a byzantine one), and keeps those that come before their block. What is kept is bounded
+// per sender, so that a node that floods pushes out its own words only; whatever was dropped is asked for again (3.4).
 
 import type { Members } from "../cluster/members.js";
 import { witnessesOf } from "../cluster/quorum.js";
@@ -74,7 +74,7 @@ export class VerdictCounts {
     this.#earlyPerNode = Math.max(EARLY_PER_NODE_MIN, Math.floor(limits.earlyVerdictsMax / nodes));
   }
 
-  /** From now on counts for a block, and returns what early RESULTs settle. `isPossible` tells garbage from verdicts. */
+  /** From now on counts for a block; returns what early RESULTs settle. `isPossible` tells verdicts from garbage. */
   expect(digest: Digest, clusters: readonly ClusterId[], isPossible: Expected["isPossible"]): readonly Settled[] {
     const counts = new Map(clusters.map((cluster) => [cluster, this.#newCount(cluster)]));
     this.#expected.set(digest, { counts, isPossible });

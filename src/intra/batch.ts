@@ -9,6 +9,8 @@ import { limits } from "../types/limits.js";
 interface Group {
   readonly clusters: readonly ClusterId[];
   readonly requests: Request[];
+  /** Arrival numbers of the requests. */
+  readonly waiting: number[];
   inFlight: number;
 }
 
@@ -21,6 +23,8 @@ export class Batcher {
   readonly #known = new Map<string, Digest>();
   readonly #inFlight = new Map<Digest, { readonly group: Group; readonly requests: readonly Request[] }>();
   #queued = 0;
+  #arrivals = 0;
+  #crossInFlight = 0;
 
   constructor(options: { readonly requestsMax: number }) {
     this.#requestsMax = options.requestsMax;
@@ -38,23 +42,30 @@ export class Batcher {
     const key = request.clusters.join(",");
     let group = this.#groups.get(key);
     if (group === undefined) {
-      group = { clusters: request.clusters, requests: [], inFlight: 0 };
+      group = { clusters: request.clusters, requests: [], waiting: [], inFlight: 0 };
       this.#groups.set(key, group);
     }
     group.requests.push(request);
+    group.waiting.push(this.#arrivals++);
     this.#known.set(id, request.hash);
     this.#queued++;
     return "queued";
   }
 
-  /** Groups whose next block may be proposed now. */
-  ready(): readonly (readonly ClusterId[])[] {
-    const ready: (readonly ClusterId[])[] = [];
-    for (const { clusters, requests, inFlight } of this.#groups.values()) {
-      const inFlightMax = clusters.length === 1 ? limits.blocksInFlightMax : limits.crossBlocksInFlightMax;
-      if (requests.length > 0 && inFlight < inFlightMax) ready.push(clusters);
+  /** The clusters whose next block may be proposed now: those of the request that has waited longest. */
+  next(): readonly ClusterId[] | undefined {
+    let oldest: Group | undefined;
+    for (const group of this.#groups.values()) {
+      const isNext = oldest === undefined || (group.waiting[0] ?? 0) < (oldest.waiting[0] ?? 0);
+      if (group.requests.length > 0 && isNext && this.#mayPropose(group)) oldest = group;
     }
-    return ready;
+    return oldest?.clusters;
+  }
+
+  /** Blocks of several clusters cost more than others, so all of them together share what may be in flight. */
+  #mayPropose({ clusters, inFlight }: Group): boolean {
+    if (clusters.length === 1) return inFlight < limits.blocksInFlightMax;
+    return inFlight === 0 && this.#crossInFlight < limits.crossBlocksInFlightMax;
   }
 
   /** The requests of the next block of these clusters: all that wait, within the bounds. */
@@ -72,12 +83,14 @@ export class Batcher {
       count++;
     }
     this.#queued -= count;
+    group.waiting.splice(0, count);
     return group.requests.splice(0, count);
   }
 
   proposed(digest: Digest, clusters: readonly ClusterId[], requests: readonly Request[]): void {
     const group = this.#groups.get(clusters.join(",")) as Group;
     group.inFlight++;
+    if (clusters.length > 1) this.#crossInFlight++;
     this.#inFlight.set(digest, { group, requests });
   }
 
@@ -87,6 +100,7 @@ export class Batcher {
     if (flight === undefined) return;
     this.#inFlight.delete(digest);
     flight.group.inFlight--;
+    if (flight.group.clusters.length > 1) this.#crossInFlight--;
   }
 
   /** The request has its result: its stored reply answers for it from now on. */

@@ -14,8 +14,8 @@ export interface StableCheckpoint {
   readonly certificate: Certificate;
 }
 
-/** Points above the stable one for which votes are counted; a node is never more than a window ahead of another. */
-const POINTS_MAX = 64;
+/** Points above the stable one for which one node's votes are kept, the highest: a lying node crowds out only itself. */
+const POINTS_PER_NODE_MAX = 16;
 
 export class Checkpoints {
   readonly #cluster: ClusterInfo;
@@ -46,17 +46,26 @@ export class Checkpoints {
     if (slot <= this.#stable) return undefined;
     let votes = this.#votes.get(slot);
     if (votes === undefined) {
-      if (this.#votes.size >= POINTS_MAX) return undefined;
       votes = new Map();
       this.#votes.set(slot, votes);
     }
     if (votes.has(node)) return undefined;
     votes.set(node, { checkpoint, signed });
+    this.#limit(node);
     const equal = [...votes.values()].filter((vote) => isSame(vote.checkpoint, checkpoint));
     if (equal.length < quorumOf(this.#cluster)) return undefined;
     this.#stable = slot;
     for (const each of this.#votes.keys()) if (each <= slot) this.#votes.delete(each);
     return { checkpoint, certificate: { cluster: checkpoint.cluster, commits: equal.map((vote) => vote.signed) } };
+  }
+
+  #limit(node: number): void {
+    const slots = [...this.#votes].flatMap(([slot, votes]) => (votes.has(node) ? [slot] : []));
+    if (slots.length <= POINTS_PER_NODE_MAX) return;
+    const lowest = Math.min(...slots);
+    const votes = this.#votes.get(lowest);
+    votes?.delete(node);
+    if (votes?.size === 0) this.#votes.delete(lowest);
   }
 }
 

@@ -65,8 +65,8 @@ export interface ClusterLog {
   /** What this node holds for a block: decided, accepted or self-assigned. */
   entryOf(digest: Digest): Entry | undefined;
   decisionAt(slot: Slot): Decided | undefined;
-  /** This node's own present statement about a block, to be said again to one who asks (3.4). */
-  restate(digest: Digest): NodeMessage | undefined;
+  /** This node's own present statements about a block, to be said again to one who asks (3.4). */
+  restate(digest: Digest): readonly NodeMessage[];
   /** Digest of what this node holds at a slot: decided, accepted or self-assigned. */
   digestAt(slot: Slot): Digest | undefined;
   /** Drops everything up to the stable checkpoint, and says which slots that were. */

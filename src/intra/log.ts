@@ -57,6 +57,8 @@ export class Log {
   /** The largest slot with all slots up to it decided (F in 3.3). */
   frontier: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
   readonly #noOp: Digest;
+  /** Known without being told, and never forgotten: every slot may hold the no-op. */
+  readonly #noOpBody: Body;
   readonly #slots = new Map<Slot, SlotState>();
   readonly #bodies = new Map<Digest, Body>();
   /** Blocks accepted in round 1 or decided; no-ops are not remembered. */
@@ -71,6 +73,7 @@ export class Log {
   constructor(options: { readonly cluster: ClusterId; readonly noOp: Digest }) {
     this.cluster = options.cluster;
     this.#noOp = options.noOp;
+    this.#noOpBody = { clusters: [options.cluster], noOp: true };
   }
 
   get lastChoice(): { readonly slot: Slot; readonly sequence: Sequence } {
@@ -99,7 +102,7 @@ export class Log {
   }
 
   body(digest: Digest): Body | undefined {
-    return this.#bodies.get(digest);
+    return this.isNoOp(digest) ? this.#noOpBody : this.#bodies.get(digest);
   }
 
   digestAt(slot: Slot): Digest | undefined {
@@ -111,8 +114,20 @@ export class Log {
     return this.#placed.get(digest);
   }
 
+  isDecided(digest: Digest): boolean {
+    const placed = this.#placed.get(digest);
+    return placed !== undefined && this.#slots.get(placed.slot)?.decided?.entry.digest === digest;
+  }
+
   selfPlaced(digest: Digest): Entry | undefined {
     return this.#selfPlaced.get(digest);
+  }
+
+  /** This node's own accept of a block, of the highest round: the only one that it may say again (2.3). */
+  acceptOf(digest: Digest): Entry | undefined {
+    const placed = this.#placed.get(digest);
+    const accepted = placed === undefined ? undefined : this.#slots.get(placed.slot)?.accepted;
+    return accepted?.digest === digest ? accepted : this.#selfPlaced.get(digest);
   }
 
   isNoOp(digest: Digest): boolean {
@@ -123,7 +138,7 @@ export class Log {
   previous(slot: Slot): Sequence | undefined {
     if (slot - 1 === this.#base.slot) return this.#base.sequence;
     const before = this.#slots.get(slot - 1);
-    return (before?.choice ?? before?.decided?.entry)?.sequence;
+    return (before?.decided?.entry ?? before?.choice)?.sequence;
   }
 
   /** The sequence of a new entry after `previous`; `hint` is s_i of a cross-shard block, if any (protocol 2). */

@@ -27,6 +27,8 @@ import { entryOfStored } from "./stored.js";
 export interface Voting {
   /** Sends this node's accept of an entry to all who count it. */
   cast(step: EngineStep, entry: Entry): void;
+  /** The choice before this slot is known: true if that made known the choice for this slot, too. */
+  follow(step: EngineStep, slot: Slot): boolean;
   /** Nodes other than this one never lie: their word about the choice before is taken. */
   readonly trustsPrimary: boolean;
 }
@@ -50,12 +52,14 @@ export class Ordering {
     readonly cluster: ClusterInfo;
     readonly routes: Routes;
     readonly voting: Voting;
+    readonly noOp: Block;
   }) {
     this.#log = options.log;
     this.#self = options.self;
     this.#cluster = options.cluster;
     this.#routes = options.routes;
     this.#voting = options.voting;
+    this.#blocks.set(options.noOp.digest, options.noOp);
   }
 
   get isPrimary(): boolean {
@@ -81,9 +85,9 @@ export class Ordering {
     this.#log.learnBody(digest, { clusters, noOp: isNoOp(block) });
   }
 
-  /** The block of a decided entry is needed here no more. */
+  /** The block of a decided entry is needed here no more; the no-op may be in other slots. */
   release(digest: Digest): void {
-    this.#blocks.delete(digest);
+    if (!this.#log.isNoOp(digest)) this.#blocks.delete(digest);
   }
 
   // ---- the primary's choices
@@ -98,8 +102,8 @@ export class Ordering {
   /** Round 0 at the primary or a backup (3, step 2). Said again when it was said before. */
   acceptDirect(step: EngineStep, block: Block, hint: Sequence): void {
     const { digest } = block;
-    const known = this.#log.placed(digest) ?? this.#log.selfPlaced(digest);
-    if (known !== undefined) return this.#voting.cast(step, known);
+    const isPlaced = this.#log.placed(digest) !== undefined || this.#log.selfPlaced(digest) !== undefined;
+    if (isPlaced) return this.#castAgain(step, digest);
     this.learnBlock(block);
     if (this.isPrimary) {
       const state = this.#choose(step, { block, round: 0, hint });
@@ -115,14 +119,19 @@ export class Ordering {
 
   /** SUPER-PROPOSE at the primary: a round-1 slot for the block, or the one it has, again (3.1). */
   place(step: EngineStep, block: Block, hint: Sequence): void {
-    const placed = this.#log.placed(block.digest);
-    if (placed !== undefined) return this.#voting.cast(step, placed);
+    if (this.#log.placed(block.digest) !== undefined) return this.#castAgain(step, block.digest);
     this.learnBlock(block);
     const chosen = this.#log.selfPlaced(block.digest);
     if (chosen !== undefined) return this.assign(step, chosen.slot);
     const previous = this.#log.lastChoice.sequence;
     const state = this.#choose(step, { block, round: 1, hint });
     if (state !== undefined) this.#sendChoice(step, { state, block, previous });
+  }
+
+  /** What others have placed or decided is not this node's accept, and it may have accepted something else there. */
+  #castAgain(step: EngineStep, digest: Digest): void {
+    const accept = this.#log.acceptOf(digest);
+    if (accept !== undefined) this.#voting.cast(step, accept);
   }
 
   /** Turns the primary's undecided round-0 choice into a round-1 entry of the same slot and sequence (3.1). */
@@ -141,15 +150,29 @@ export class Ordering {
     this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
   }
 
-  /** The timer of an undecided slot ran out at the primary. */
+  /**
+   * The timer of an undecided slot ran out: the primary says its choice again, others their accept of a no-op, for that
+   * is no block that could be asked for.
+   */
   repeat(step: EngineStep, slot: Slot): void {
     const state = this.#log.peek(slot);
     const choice = state?.choice;
-    if (!this.isPrimary || state === undefined || choice === undefined || state.decided !== undefined) return;
+    if (state === undefined || choice === undefined || state.decided !== undefined) return;
+    if (!this.isPrimary) {
+      if (state.accepted !== undefined && this.#log.isNoOp(state.accepted.digest)) this.#voting.cast(step, state.accepted);
+      return;
+    }
     if (choice.round === 0 && !state.agreed && state.prepared === undefined) return this.assign(step, slot);
     const block = this.#blocks.get(choice.digest);
     if (block === undefined || choice.round === 0) return this.#voting.cast(step, choice);
     this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
+  }
+
+  /** Who says a vote for a no-op again lacks its decision. */
+  answerRepeated(step: EngineStep, { decided }: SlotState, { from, entry }: { from: NodeRef; entry: Entry }): void {
+    if (decided === undefined || !this.#log.isNoOp(entry.digest) || !sameEntry(decided.entry, entry)) return;
+    const message = { kind: "committed", digest: entry.digest, certificates: [decided.certificate] } as const;
+    step.send.push({ to: [from], message });
   }
 
   #choose(
@@ -191,20 +214,30 @@ export class Ordering {
   // ---- a backup's answer
 
   onProposal(step: EngineStep, verified: Verified<Proposal>): void {
+    if (this.#take(step, verified)) this.retry(step, verified.message.entry.slot + 1);
+  }
+
+  /** False: refused or held, or nothing new. */
+  #take(step: EngineStep, verified: Verified<Proposal>): boolean {
     const { entry, block, node } = verified.message;
     const log = this.#log;
-    if (entry.view !== log.view) return rejected(step, "stale-view", verified);
-    if (node !== primaryOf(this.#cluster, entry.view)) return rejected(step, "not-primary", verified);
+    if (entry.view !== log.view) return this.#refuse(step, "stale-view", verified);
+    if (node !== primaryOf(this.#cluster, entry.view)) return this.#refuse(step, "not-primary", verified);
     const state = log.slot(entry.slot);
-    if (state === undefined) return entry.slot > log.last ? rejected(step, "over-limit", verified) : undefined;
+    if (state === undefined) return entry.slot > log.last ? this.#refuse(step, "over-limit", verified) : false;
     if (state.decided === undefined) this.learnBlock(block);
     if (node === this.#self.node) {
       if (verified.message.kind === "propose") state.proposal = verified.signed;
-      return;
+      return false;
     }
     const verdict = this.#judge(verified.message, state);
     if (verdict === "hold") return this.#hold(step, verified);
-    if (verdict !== "accept") return rejected(step, verdict, verified);
+    if (verdict === "counter-jump") {
+      // What justifies it may be under way.
+      this.#hold(step, verified);
+      return this.#refuse(step, verdict, verified);
+    }
+    if (verdict !== "accept") return this.#refuse(step, verdict, verified);
     if (state.accepted === undefined || compareBallots(state.accepted, entry) < 0) {
       log.choose(state, entry);
       log.accept(state, entry);
@@ -212,7 +245,12 @@ export class Ordering {
     }
     if (verified.message.kind === "propose") state.proposal = verified.signed;
     this.#voting.cast(step, entry);
-    this.retry(step, entry.slot + 1);
+    return true;
+  }
+
+  #refuse(step: EngineStep, code: Rejection, verified: Verified<Proposal>): false {
+    rejected(step, code, verified);
+    return false;
   }
 
   #judge({ entry, previous }: Proposal, state: SlotState): "accept" | "hold" | Rejection {
@@ -227,29 +265,37 @@ export class Ordering {
     }
     const before = known ?? previous;
     if (entry.sequence <= before && !log.isNoOp(entry.digest)) return "conflict";
-    if (!log.isJustified(entry, before)) return "hold";
+    if (!log.isJustified(entry, before)) return "counter-jump";
     if (log.isNoOp(entry.digest) && !log.isNoOpDue(before)) return "hold";
     if (state.choice !== undefined && !sameEntry(state.choice, entry)) return "conflict";
     return "accept";
   }
 
-  #hold(step: EngineStep, verified: Verified<Proposal>): void {
+  #hold(step: EngineStep, verified: Verified<Proposal>): false {
     const { slot } = verified.message.entry;
-    if (this.#held.size >= limits.heldMessagesMax && !this.#held.has(slot)) return rejected(step, "over-limit", verified);
+    const isFull = this.#held.size >= limits.heldMessagesMax && !this.#held.has(slot);
+    if (isFull) return this.#refuse(step, "over-limit", verified);
     this.#held.set(slot, verified);
+    return false;
   }
 
-  /** Looks again at the proposal held for a slot: the choice before it may be known now. */
-  retry(step: EngineStep, slot: Slot): void {
-    const held = this.#held.get(slot);
-    if (held === undefined) return;
-    this.#held.delete(slot);
-    this.onProposal(step, held);
+  /** Looks again at what is known of a slot, now that the choice before it is, and so on as far as that leads. */
+  retry(step: EngineStep, from: Slot): void {
+    for (let slot = from; ; slot++) {
+      const isChosen = this.#voting.follow(step, slot);
+      const held = this.#held.get(slot);
+      this.#held.delete(slot);
+      const isTaken = held !== undefined && this.#take(step, held);
+      if (!isChosen && !isTaken) return;
+    }
   }
 
   /** A new final sequence may justify what was held. */
   retryAll(step: EngineStep): void {
     for (const slot of [...this.#held.keys()].sort((a, b) => a - b)) this.retry(step, slot);
+    for (let slot = this.#log.frontier.slot + 1; slot <= this.#log.last; slot++) {
+      if (this.#log.peek(slot)?.choice === undefined) return this.retry(step, slot);
+    }
   }
 
   forget(slot: Slot): void {
@@ -279,6 +325,9 @@ export class Ordering {
     const decided = take(stored.decided);
     if (decided === undefined || stored.certificate === undefined) {
       step.changed.add(stored.slot);
+      // Said again: this node's own count of votes was lost as well.
+      const accept = accepted ?? selfAssigned;
+      if (accept !== undefined) this.#voting.cast(step, accept);
       return;
     }
     const decision = { entry: decided, certificate: stored.certificate };

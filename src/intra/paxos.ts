@@ -10,29 +10,30 @@ import { type Accept, type NodeMessage, type SuperAccept, unreachable, type Veri
 import type { StoredSlot } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep, type Routes } from "./engine.js";
-import { Log } from "./log.js";
+import { Log, type SlotState } from "./log.js";
 import { Ordering } from "./ordering.js";
+import { Placements } from "./placements.js";
 import { storedSlot } from "./stored.js";
 
 export interface EngineOptions {
   readonly self: NodeRef;
   readonly cluster: ClusterInfo;
   readonly routes: Routes;
-  /** Digest of this cluster's no-op. */
-  readonly noOp: Digest;
+  /** This cluster's no-op. */
+  readonly noOp: Block;
 }
 
 export class Paxos implements ClusterLog {
   readonly #options: EngineOptions;
   readonly #log: Log;
   readonly #ordering: Ordering;
-  /** Of a round-0 choice: nodes that accepted the block elsewhere. */
-  readonly #differing = new Map<Digest, Set<number>>();
+  readonly #placements = new Placements();
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#log = new Log({ cluster: options.cluster.id, noOp: options.noOp });
-    const voting = { trustsPrimary: true, cast: this.#cast.bind(this) };
+    this.#log = new Log({ cluster: options.cluster.id, noOp: options.noOp.digest });
+    // Whoever trusts the primary takes the choice before a slot from its proposal.
+    const voting = { trustsPrimary: true, cast: this.#cast.bind(this), follow: () => false };
     this.#ordering = new Ordering({ log: this.#log, ...options, voting });
   }
 
@@ -122,9 +123,9 @@ export class Paxos implements ClusterLog {
     return this.#log.peek(slot)?.decided;
   }
 
-  restate(digest: Digest): NodeMessage | undefined {
-    const entry = this.entryOf(digest);
-    return entry === undefined ? undefined : this.#voteFor(entry);
+  restate(digest: Digest): readonly NodeMessage[] {
+    const accept = this.#log.acceptOf(digest);
+    return accept === undefined ? [] : [this.#voteFor(accept)];
   }
 
   digestAt(slot: Slot): Digest | undefined {
@@ -133,6 +134,7 @@ export class Paxos implements ClusterLog {
 
   forget(slot: Slot, sequence: Sequence): readonly Slot[] {
     this.#ordering.forget(slot);
+    this.#placements.forget(slot);
     return this.#log.forget(slot, sequence);
   }
 
@@ -142,7 +144,9 @@ export class Paxos implements ClusterLog {
   }
 
   wants({ entry }: { readonly entry: Entry }): boolean {
-    return this.#log.slot(entry.slot)?.decided === undefined;
+    if (this.#log.slot(entry.slot)?.decided === undefined || this.#log.isNoOp(entry.digest)) return true;
+    // The slot is taken, but that a node placed another block there is what its primary must know of that block (3.1).
+    return this.isPrimary && entry.round === 0 && !this.#log.isDecided(entry.digest);
   }
 
   /** ACCEPT, or SUPER-ACCEPT for a foreign block in round 1: to both primaries (protocol 3, step 3). */
@@ -176,14 +180,16 @@ export class Paxos implements ClusterLog {
     const state = log.slot(entry.slot);
     if (state === undefined) return;
     const count = state.accepts.add({ entry, node, signed: undefined });
-    if (count === undefined) return;
+    if (count === undefined) return this.#ordering.answerRepeated(step, state, { from: verified.from, entry });
     // All no-ops of a log are the same block, so only its slot tells which one is meant.
     const own = log.isNoOp(entry.digest) ? state.choice : this.entryOf(entry.digest);
+    if (entry.round === 0) this.#placements.add(entry, node);
     if (own === undefined) {
       step.wanted.push({ digest: entry.digest, from: verified.from });
       return;
     }
-    if (!sameEntry(own, entry)) return this.#onDifference(step, { own, node });
+    this.#compare(step, own);
+    if (!sameEntry(own, entry)) return;
     if (state.agreed || state.decided !== undefined || state.choice === undefined) return;
     if (!sameVote(state.choice, entry) || !isQuorum(this.#options.cluster, entry, count.voters)) return;
     state.agreed = true;
@@ -191,15 +197,10 @@ export class Paxos implements ClusterLog {
   }
 
   /** Accepts of round 0 differ: once the fast quorum is out of reach the primary decides on the slot (3.1). */
-  #onDifference(step: EngineStep, { own, node }: { readonly own: Entry; readonly node: number }): void {
+  #compare(step: EngineStep, own: Entry): void {
     const { cluster } = this.#options;
-    let nodes = this.#differing.get(own.digest);
-    if (nodes === undefined) {
-      nodes = new Set();
-      this.#differing.set(own.digest, nodes);
-    }
-    nodes.add(node);
-    if (cluster.nodes.length - nodes.size < fastQuorumOf(cluster)) this.#ordering.assign(step, own.slot);
+    const agreeing = cluster.nodes.length - this.#placements.differing(own);
+    if (agreeing < fastQuorumOf(cluster)) this.#ordering.assign(step, own.slot);
   }
 
   #agree(step: EngineStep, entry: Entry): void {
@@ -229,10 +230,22 @@ export class Paxos implements ClusterLog {
     const { entry } = decided;
     const state = this.#log.slot(entry.slot);
     if (state === undefined || !this.#log.decide(state, decided)) return;
+    this.#confirm(step, state, entry);
     this.#ordering.release(entry.digest);
-    this.#differing.delete(entry.digest);
+    this.#placements.release(entry.digest);
     step.changed.add(entry.slot);
     step.decided.push(decided);
     this.#ordering.retry(step, entry.slot + 1);
+  }
+
+  /**
+   * The initiator's primary was faster: its word proves that this cluster accepted, but not to byzantine clusters, which
+   * take only what is signed in this one (3, step 4). So the primary says it, too.
+   */
+  #confirm(step: EngineStep, state: SlotState, entry: Entry): void {
+    const clusters = this.#log.body(entry.digest)?.clusters ?? [];
+    if (!this.isPrimary || state.agreed || clusters.length < 2) return;
+    state.agreed = true;
+    step.agreed.push(entry);
   }
 }

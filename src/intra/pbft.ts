@@ -3,28 +3,29 @@
 // that include the primary's, a round-1 entry by the primary's signed proposal and accepts.
 
 import { fastQuorumOf, isQuorum, primaryOf, quorumOf, sameEntry, sameVote } from "../cluster/quorum.js";
+import { type Count, proofOf } from "../cluster/tally.js";
 import type { Block } from "../types/block.js";
 import type { Decided } from "../types/effects.js";
-import type { Digest, Entry, Sequence, Slot, View } from "../types/ids.js";
+import { compareBallots, type Digest, type Entry, type Sequence, type Slot, type View } from "../types/ids.js";
 import { type Accept, type Commit, type NodeMessage, type SuperAccept, unreachable, type Verified } from "../types/message.js";
 import type { StoredSlot } from "../types/schema.js";
 import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep } from "./engine.js";
 import { Log, type SlotState } from "./log.js";
 import { Ordering } from "./ordering.js";
 import type { EngineOptions } from "./paxos.js";
+import { Placements } from "./placements.js";
 import { storedSlot } from "./stored.js";
-import type { Count } from "../cluster/tally.js";
 
 export class Pbft implements ClusterLog {
   readonly #options: EngineOptions;
   readonly #log: Log;
   readonly #ordering: Ordering;
-  readonly #differing = new Map<Digest, Set<number>>();
+  readonly #placements = new Placements();
 
   constructor(options: EngineOptions) {
     this.#options = options;
-    this.#log = new Log({ cluster: options.cluster.id, noOp: options.noOp });
-    const voting = { trustsPrimary: false, cast: this.#cast.bind(this) };
+    this.#log = new Log({ cluster: options.cluster.id, noOp: options.noOp.digest });
+    const voting = { trustsPrimary: false, cast: this.#cast.bind(this), follow: this.#follow.bind(this) };
     this.#ordering = new Ordering({ log: this.#log, ...options, voting });
   }
 
@@ -111,11 +112,15 @@ export class Pbft implements ClusterLog {
     return this.#log.peek(slot)?.decided;
   }
 
-  restate(digest: Digest): NodeMessage | undefined {
-    const entry = this.entryOf(digest);
-    if (entry === undefined) return undefined;
-    const committed = this.#log.peek(entry.slot)?.committed;
-    return committed?.digest === digest ? this.#commitFor(committed) : this.#voteFor(entry);
+  /** The accept as well as the COMMIT: who asks may lack the one to send the other itself. */
+  restate(digest: Digest): readonly NodeMessage[] {
+    const statements: NodeMessage[] = [];
+    const accept = this.#log.acceptOf(digest);
+    if (accept !== undefined) statements.push(this.#voteFor(accept));
+    const placed = this.#log.placed(digest);
+    const committed = placed === undefined ? undefined : this.#log.peek(placed.slot)?.committed;
+    if (committed?.digest === digest) statements.push(this.#commitFor(committed));
+    return statements;
   }
 
   digestAt(slot: Slot): Digest | undefined {
@@ -124,6 +129,7 @@ export class Pbft implements ClusterLog {
 
   forget(slot: Slot, sequence: Sequence): readonly Slot[] {
     this.#ordering.forget(slot);
+    this.#placements.forget(slot);
     return this.#log.forget(slot, sequence);
   }
 
@@ -134,8 +140,12 @@ export class Pbft implements ClusterLog {
 
   wants({ kind, entry }: { readonly kind: "accept" | "super-accept" | "commit"; readonly entry: Entry }): boolean {
     const state = this.#log.slot(entry.slot);
-    if (state === undefined || state.decided !== undefined) return false;
-    return kind === "commit" || state.prepared === undefined || !sameEntry(state.prepared.entry, entry);
+    // That a node placed a block in a slot that is taken is what its primary must know of that block (3.1).
+    if (this.isPrimary && kind === "accept" && entry.round === 0 && !this.#log.isDecided(entry.digest)) return true;
+    if (state === undefined) return false;
+    if (state.decided !== undefined) return this.#log.isNoOp(entry.digest);
+    if (kind === "commit" || state.prepared === undefined) return true;
+    return !sameEntry(state.prepared.entry, entry) || compareBallots(state.prepared.entry, entry) < 0;
   }
 
   #cast(step: EngineStep, entry: Entry): void {
@@ -175,47 +185,54 @@ export class Pbft implements ClusterLog {
     const state = log.slot(entry.slot);
     if (state === undefined) return;
     const count = state.accepts.add({ entry, node, signed: verified.signed });
-    if (count === undefined) return;
-    const fromPrimary = node === primaryOf(cluster, entry.view);
-    if (fromPrimary && entry.round === 0 && state.choice === undefined) {
-      log.choose(state, entry);
-      this.#ordering.retry(step, entry.slot + 1);
-    }
+    if (count === undefined) return this.#ordering.answerRepeated(step, state, { from: verified.from, entry });
+    if (entry.round === 0 && node === primaryOf(cluster, entry.view)) this.#ordering.retry(step, entry.slot);
     if (this.isPrimary && entry.round === 0) this.#compare(step, verified);
     this.#prepare(step, { state, count });
+  }
+
+  /** The primary's round-0 accept is its choice for the slot, if the choice before it justifies its counter (2). */
+  #follow(_step: EngineStep, slot: Slot): boolean {
+    const log = this.#log;
+    const state = log.peek(slot);
+    const previous = log.previous(slot);
+    if (state === undefined || previous === undefined) return false;
+    if (state.choice !== undefined || state.decided !== undefined) return false;
+    const primary = primaryOf(this.#options.cluster, log.view);
+    const entry = state.accepts.voteOf(primary, { view: log.view, round: 0 });
+    if (entry === undefined || !log.isJustified(entry, previous)) return false;
+    log.choose(state, entry);
+    return true;
   }
 
   /** At the primary: accepts of round 0 that differ, or that name a block it does not have (3.1). */
   #compare(step: EngineStep, { message: { entry, node }, from }: Verified<Accept | SuperAccept>): void {
     const { cluster } = this.#options;
+    this.#placements.add(entry, node);
     const own = this.entryOf(entry.digest);
-    if (own !== undefined && sameEntry(own, entry)) return;
-    let nodes = this.#differing.get(entry.digest);
-    if (nodes === undefined) {
-      nodes = new Set();
-      this.#differing.set(entry.digest, nodes);
-    }
-    nodes.add(node);
     if (own === undefined) {
-      if (nodes.size > cluster.faults) step.wanted.push({ digest: entry.digest, from });
+      if (this.#placements.nodesOf(entry.digest) > cluster.faults) step.wanted.push({ digest: entry.digest, from });
       return;
     }
-    if (cluster.nodes.length - nodes.size < fastQuorumOf(cluster)) this.#ordering.assign(step, own.slot);
+    const agreeing = cluster.nodes.length - this.#placements.differing(own);
+    if (agreeing < fastQuorumOf(cluster)) this.#ordering.assign(step, own.slot);
   }
 
   /** With the proposal (round 1) and a quorum of accepts: prepared, so a signed COMMIT to all of P (2.2, step 4). */
   #prepare(step: EngineStep, { state, count }: { readonly state: SlotState; readonly count: Count }): void {
-    const { entry, voters, signed } = count;
-    if (state.committed !== undefined || state.decided !== undefined) return;
+    const { entry, voters } = count;
+    // A COMMIT of round 0 is followed by one of round 1 if it comes to that: COMMITs of two rounds do not count together.
+    if (state.decided !== undefined || !isAbove(entry, state.committed)) return;
     if (!isQuorum(this.#options.cluster, entry, voters)) return;
     if (entry.round === 1 && (state.accepted === undefined || !sameVote(state.accepted, entry))) return;
-    if (entry.round === 0 && this.#log.contradicts(entry)) return;
+    if (this.#log.contradicts(entry)) return;
     const body = this.#log.body(entry.digest);
     if (body === undefined) {
       step.wanted.push({ digest: entry.digest, from: this.#options.self });
       return;
     }
-    const proof = state.proposal === undefined || entry.round === 0 ? signed : [state.proposal, ...signed];
+    const accepts = [...count.signed.values()];
+    const proof = state.proposal === undefined || entry.round === 0 ? accepts : [state.proposal, ...accepts];
     this.#log.prepare(state, entry, proof);
     step.changed.add(entry.slot);
     step.send.push({ to: this.#options.routes.involved(body.clusters), message: this.#commitFor(entry) });
@@ -238,14 +255,15 @@ export class Pbft implements ClusterLog {
     }
   }
 
-  #onCommit(step: EngineStep, { message, signed }: Verified<Commit>): void {
+  #onCommit(step: EngineStep, { message, signed, from }: Verified<Commit>): void {
     const entry = message.entries[0] as Entry;
     const state = this.#log.slot(entry.slot);
-    if (state === undefined || state.decided !== undefined || signed === undefined) return;
+    if (state === undefined || signed === undefined) return;
     const count = state.commits.add({ entry, node: message.node, signed });
+    if (count === undefined) return this.#ordering.answerRepeated(step, state, { from, entry });
     const quorum = quorumOf(this.#options.cluster);
-    if (count === undefined || count.voters.size < quorum) return;
-    const certificate = { cluster: entry.cluster, commits: count.signed.slice(0, quorum) };
+    if (state.decided !== undefined || count.voters.size < quorum) return;
+    const certificate = { cluster: entry.cluster, commits: proofOf(count, quorum) };
     this.#decide(step, { entry, certificate });
   }
 
@@ -263,9 +281,13 @@ export class Pbft implements ClusterLog {
     const state = this.#log.slot(entry.slot);
     if (state === undefined || !this.#log.decide(state, decided)) return;
     this.#ordering.release(entry.digest);
-    this.#differing.delete(entry.digest);
+    this.#placements.release(entry.digest);
     step.changed.add(entry.slot);
     step.decided.push(decided);
     this.#ordering.retry(step, entry.slot + 1);
   }
+}
+
+function isAbove(entry: Entry, committed: Entry | undefined): boolean {
+  return committed === undefined || compareBallots(committed, entry) < 0;
 }

@@ -18,7 +18,7 @@ export const TABLES = {
   certificates: 7, // height -> committedSchema: the record's block, proven by every cluster of P
   account: 8, // account -> storedAccountSchema
   reply: 9, // (client, nonce) -> storedReplySchema: a consumed id and what its client is told (protocol 4)
-  expiry: 10, // (validUntil, client, nonce) -> nothing: which ids are forgotten next
+  expiry: 10, // (last validUntil in a record's block, height) -> nothing: whose replies are forgotten next
   checkpoint: 11, // (one key) -> certificateSchema of signed CHECKPOINTs: the highest stable one (protocol 6)
   early: 12, // block digest -> committedSchema: certificates of a block that has no record yet
   verdict: 13, // block digest -> this cluster's verdicts, one byte per operation, for who asks again (3.4)
@@ -77,8 +77,8 @@ export function replyKey(client: PublicKey, nonce: number): Uint8Array {
   return key("reply", fromHex(client), number(nonce));
 }
 
-export function expiryKey(validUntil: number, client: PublicKey, nonce: number): Uint8Array {
-  return key("expiry", number(validUntil), fromHex(client), number(nonce));
+export function expiryKey(validUntil: number, height: number): Uint8Array {
+  return key("expiry", number(validUntil), number(height));
 }
 
 export function checkpointKey(): Uint8Array {
@@ -111,7 +111,7 @@ export function heightRange(table: "record" | "certificates" | "slot", from: num
   return { gte: key(table, number(from)), lt: key(table, number(to + 1)) };
 }
 
-/** The ids whose `validUntil` lies before `time` (protocol 4: remembered until it has passed in record time). */
+/** Records all of whose replies expired before `time` (protocol 4: remembered until then in record time). */
 export function expiredRange(time: number): KeyRange {
   return { gte: prefixRange("expiry").gte, lt: key("expiry", number(time)) };
 }
@@ -129,12 +129,8 @@ export function idOfReplyKey(key: Uint8Array): { readonly client: PublicKey; rea
   return { client: toHex(key.subarray(1, 33)), nonce: readNumber(key, 33) };
 }
 
-export function idOfExpiryKey(key: Uint8Array): {
-  readonly validUntil: number;
-  readonly client: PublicKey;
-  readonly nonce: number;
-} {
-  return { validUntil: readNumber(key, 1), client: toHex(key.subarray(9, 41)), nonce: readNumber(key, 41) };
+export function heightOfExpiryKey(key: Uint8Array): number {
+  return readNumber(key, 9);
 }
 
 /** A key in words, for messages about damage: "record 17", "account alice". Understands any bytes. */

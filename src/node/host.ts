@@ -6,14 +6,14 @@ import { setImmediate as nextRound } from "node:timers/promises";
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
 import { ed25519Signer, ed25519Verifier } from "../crypto/signature.js";
-import { expiredRange, idOfExpiryKey, recordKey, replyKey } from "../ledger/keys.js";
+import { recordKey } from "../ledger/keys.js";
 import { openLevelStore } from "../ledger/level.js";
 import type { Store } from "../ledger/store.js";
 import { libp2pTransport } from "../net/libp2p.js";
 import type { Transport } from "../net/transport.js";
 import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import type { Event, Note, Write } from "../types/effects.js";
+import type { Event, Note } from "../types/effects.js";
 import type { NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
@@ -21,6 +21,7 @@ import { Announcements } from "./announcements.js";
 import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
+import { expiredReplies } from "./prune.js";
 import { type Now, Replica } from "./replica.js";
 import { genesisWrites, restore } from "./restore.js";
 import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
@@ -53,8 +54,9 @@ export interface NodeStatus {
   readonly news: ReturnType<Announcements["news"]>;
 }
 
-const PRUNE_EVERY_MS = 5000;
-const PRUNE_ROWS_MAX = 20_000;
+const PRUNE_EVERY_MS = 500;
+/** Announcements cost every node a signature check each. */
+const ANNOUNCE_EVERY_MS = 5000;
 
 export class Host {
   readonly #options: HostOptions;
@@ -65,6 +67,7 @@ export class Host {
   readonly #context: TurnContext;
   readonly #metrics = new Metrics();
   readonly #announcements: Announcements;
+  readonly #decodeBlock: (bytes: Uint8Array) => Block;
   readonly #self: NodeRef;
   /** Nodes that were never connected since the start. */
   readonly #missing: Set<PublicKey>;
@@ -75,6 +78,7 @@ export class Host {
   #stopping = false;
   #stableHeight = 0;
   #pruned = 0;
+  #announced = 0;
 
   /** Opens the store, takes back what is in it, connects, and begins to take turns. */
   static async start(options: HostOptions): Promise<Host> {
@@ -108,8 +112,9 @@ export class Host {
     this.#store = store;
     this.#self = { cluster: node.cluster, node: node.index };
     this.#announcements = new Announcements(members);
-    const decode = (bytes: Uint8Array): Block => decodeStored(bytes, context);
-    this.#replica = new Replica({ ...context, self: this.#self, reader: store, restored, decodeBlock: decode });
+    this.#decodeBlock = (bytes) => decodeStored(bytes, context);
+    const decodeBlock = this.#decodeBlock;
+    this.#replica = new Replica({ ...context, self: this.#self, reader: store, restored, decodeBlock });
     const replica = this.#replica;
     const onRejected = (code: string) => this.#metrics.onRejected(code);
     this.#ingress = new Ingress({
@@ -211,6 +216,8 @@ export class Host {
     try {
       while (!this.#stopping) {
         if (this.#inbox.length === 0) await this.#sleep();
+        // Everything that can be read by now goes into this turn: fewer and fuller turns, writes and frames.
+        await nextRound();
         if (this.#stopping) return;
         await this.#turn();
         await this.#prune();
@@ -225,8 +232,9 @@ export class Host {
     const events = this.#inbox.splice(0, limits.turnEventsMax);
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= started) events.push({ kind: "tick" });
     const plan = runTurn(this.#replica, { now: now(), events }, this.#context);
-    if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: true });
-    else await nextRound();
+    // What leaves must be durable first. A turn that says nothing may reach the disk with the next one that does.
+    const speaks = plan.outbound.size > 0 || plan.inbound.length > 0;
+    if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: speaks });
     this.#send(plan);
     for (const note of plan.notes) this.#onNote(note);
     this.#metrics.onTurn(performance.now() - started);
@@ -243,12 +251,13 @@ export class Host {
     const { log } = this.#options;
     if (note.kind === "stable") {
       this.#stableHeight = note.height;
-      this.#announce("heights");
+      if (now().tick - this.#announced >= ANNOUNCE_EVERY_MS) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
     } else if (note.kind === "suspected") log.info({ view: note.view }, "primary is slow");
   }
 
   #announce(topic: "heights" | "views"): void {
+    this.#announced = now().tick;
     const { view } = this.#replica.coordinator.engine;
     this.#transport.publish(topic, this.#announcements.encode(this.#self, { view, height: this.#stableHeight }));
   }
@@ -265,16 +274,11 @@ export class Host {
     clearTimeout(this.#timer);
   }
 
-  /** Forgets replies whose validUntil has passed in record time (protocol 4); a few rows at a time. */
   async #prune(): Promise<void> {
     const { tick } = now();
     if (tick - this.#pruned < PRUNE_EVERY_MS) return;
     this.#pruned = tick;
-    const writes: Write[] = [];
-    for await (const [key] of this.#store.range({ ...expiredRange(this.#replica.recordTime), limit: PRUNE_ROWS_MAX })) {
-      const { client, nonce } = idOfExpiryKey(key);
-      writes.push({ key, value: undefined }, { key: replyKey(client, nonce), value: undefined });
-    }
+    const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.recordTime);
     if (writes.length > 0) await this.#store.write(writes, { sync: false });
   }
 

@@ -10,11 +10,11 @@ import { digestOf } from "../crypto/hash.js";
 import { signingBytes } from "../crypto/signature.js";
 import type { Block } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
-import type { Refusal, Rejection } from "../types/codes.js";
+import { type Refusal, type Rejection, resultCode } from "../types/codes.js";
 import type { Event } from "../types/effects.js";
 import type { ClusterId, Digest, NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { carriage, type NodeMessage, type Verified } from "../types/message.js";
+import { carriage, type NodeMessage, type Result, type Verified } from "../types/message.js";
 import { type Certificate, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
 import type { FailureModel } from "../types/topology.js";
 import { type Opened, openEnvelope, openMessage, speakerOf } from "./wire.js";
@@ -85,13 +85,18 @@ export class Ingress {
     if (opened.kind === "request") {
       return from.cluster === self.cluster ? this.#openRequest(opened, undefined) : "not-allowed";
     }
-    const message = openMessage(opened, this.#options);
+    const message = openMessage(opened, { ...this.#options, vouched: this.#isVouched(from) });
     if (typeof message === "string") return message;
     const refused = this.#checkSender(from, message) ?? this.#checkContent(message);
     if (refused !== undefined) return refused;
     if (!this.#options.wants(message)) return undefined;
     const signed = this.#signatureOf(message, from, opened);
     return signed === "bad-signature" ? signed : { kind: "message", verified: { from, message, signed } as Verified };
+  }
+
+  /** A crash node fails by stopping, never by lying: that it speaks of a block means that it has checked it. */
+  #isVouched({ cluster }: NodeRef): boolean {
+    return this.#model === "crash" && this.#options.members.clusterOf(cluster).model === "crash";
   }
 
   /** Who may say what: the speaker is the channel's owner, proposals come from primaries, checkpoints stay at home. */
@@ -114,6 +119,7 @@ export class Ingress {
         if (!isOwn) return "not-allowed";
         return from.node === primaryOf(own, message.entry.view) ? undefined : "not-primary";
       case "commit":
+        if (message.entries.some(({ cluster }) => members.findCluster(cluster) === undefined)) return "malformed";
         if (own.model === "crash") return undefined;
         return message.entries.length === 1 && message.entries[0]?.cluster === from.cluster ? undefined : "malformed";
       case "checkpoint":
@@ -130,10 +136,20 @@ export class Ingress {
       return "not-involved";
     }
     if (message.kind === "chunk") return this.#checkCertificates(message.certificates, message.block);
+    if (message.kind === "result") return this.#checkResult(message);
     if (message.kind !== "committed") return undefined;
     const block = knownBlock(message.digest);
     // Without the block P is unknown, and with it who may attest; such an answer was not asked for, or came too late.
     return block === undefined ? "bad-certificate" : this.#checkCertificates(message.certificates, block);
+  }
+
+  /** As far as the block is known; execution looks again when it comes to count. */
+  #checkResult({ digest, cluster, verdicts }: Result): Rejection | undefined {
+    const block = this.#options.knownBlock(digest);
+    if (block === undefined) return undefined;
+    if (!block.clusters.includes(cluster)) return "not-involved";
+    const isPossible = verdicts.length === block.operations && verdicts.every((code) => resultCode(code) !== undefined);
+    return isPossible ? undefined : "malformed";
   }
 
   #checkCertificates(certificates: readonly Certificate[], block: Block): Rejection | undefined {

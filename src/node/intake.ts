@@ -71,10 +71,15 @@ export class Intake {
     return request.hash;
   }
 
-  /** The watched request is still not executed: forwarded again. False: nothing to watch any more. */
-  repeat(hash: Digest, out: Effects): boolean {
+  /** The watched request is still not executed: forwarded again. False: nothing to watch any more, or too late. */
+  repeat(hash: Digest, now: Now, out: Effects): boolean {
     const request = this.#watched.get(hash);
     if (request === undefined) return false;
+    const isUsedUp = this.#options.reader.get(replyKey(request.client, request.nonce)) !== undefined;
+    if (isUsedUp || request.validUntil < now.time) {
+      this.#watched.delete(hash);
+      return false;
+    }
     this.#forward(request, out);
     return true;
   }

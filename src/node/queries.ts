@@ -1,12 +1,15 @@
 // Missing decisions, blocks and verdicts are asked for, and questions answered (protocol 3.4). An answer is what the node
 // has: certificates, its own present vote again, its verdicts again, or UNKNOWN, upon which the asker shows the block.
 
+import { decidedOf, decodeCommit } from "../cluster/certificate.js";
+import type { Members } from "../cluster/members.js";
 import type { Coordinator } from "../cross/coordinator.js";
 import type { ExecutionEngine } from "../execution/engine.js";
 import { blockKey, certificatesKey, heightKey, heightSchema, verdictKey } from "../ledger/keys.js";
 import type { Block } from "../types/block.js";
 import type { Reader, Send } from "../types/effects.js";
 import type { ClusterId, Digest, NodeRef } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import type { AcceptQuery, Chunk, Fetch, Result, Unknown, Verified } from "../types/message.js";
 import { type Certificate, committedSchema } from "../types/schema.js";
 
@@ -15,12 +18,13 @@ export interface QueryOptions {
   readonly coordinator: Coordinator;
   readonly execution: ExecutionEngine;
   readonly reader: Reader;
-  readonly nodesOf: (clusters: readonly ClusterId[]) => readonly NodeRef[];
+  readonly members: Members;
   readonly decodeBlock: (bytes: Uint8Array) => Block;
 }
 
 export class Queries {
   readonly #options: QueryOptions;
+  #answered = 0;
 
   constructor(options: QueryOptions) {
     this.#options = options;
@@ -28,19 +32,19 @@ export class Queries {
 
   /** Everything this node lacks of a block, asked of the clusters that have it and of the initiator's. */
   ask(digest: Digest, send: Send[]): void {
-    const { coordinator, execution, self, nodesOf } = this.#options;
+    const { coordinator, execution, self, members } = this.#options;
     const known = coordinator.decisions.get(digest);
     const block = known?.block ?? coordinator.body(digest);
     if (block === undefined) {
       const message: Fetch = { kind: "fetch", digest };
-      send.push({ to: this.#others(nodesOf([self.cluster])), message });
+      send.push({ to: this.#others(members.nodesOf([self.cluster])), message });
       return;
     }
     const verdicts = execution.waitsFor(digest);
     const missing = verdicts.length > 0 ? [] : this.#undecided(block);
     if (missing.length === 0 && verdicts.length === 0) return;
     const initiator = coordinator.initiatorClusterOf(block);
-    const to = this.#others(nodesOf([...new Set([...missing, ...verdicts, initiator])]));
+    const to = this.#others(members.nodesOf([...new Set([...missing, ...verdicts, initiator])]));
     const evidence = this.#certificates(digest)[0];
     send.push({ to, message: { kind: "accept-query", digest, missing, verdicts, body: false, evidence } });
   }
@@ -51,27 +55,62 @@ export class Queries {
   }
 
   onAcceptQuery({ from, message }: Verified<AcceptQuery>, send: Send[]): void {
-    const { coordinator, self } = this.#options;
+    const { self } = this.#options;
     const { digest, missing, verdicts, body } = message;
+    if (!this.#mayAnswer()) return;
     const to = [from];
-    const certificates = this.#certificates(digest).filter(({ cluster }) => missing.some((each) => each === cluster));
+    const known = this.#certificates(digest).filter(({ cluster }) => missing.some((each) => each === cluster));
+    const certificates = known.filter((certificate) => this.#convinces(from, digest, certificate));
     if (certificates.length > 0) send.push({ to, message: { kind: "committed", digest, certificates } });
-    const isOwnMissing = missing.includes(self.cluster) && !certificates.some(({ cluster }) => cluster === self.cluster);
-    if (isOwnMissing) {
-      const vote = coordinator.engine.restate(digest);
-      if (vote !== undefined) send.push({ to, message: vote });
-      else if (coordinator.body(digest) === undefined) send.push({ to, message: { kind: "unknown", digest } });
+    if (missing.includes(self.cluster) && !certificates.some(({ cluster }) => cluster === self.cluster)) {
+      const own = known.find(({ cluster }) => cluster === self.cluster);
+      if (own !== undefined) this.#confirm(digest, own, from, send);
+      else this.#restate(digest, from, send);
     }
     if (verdicts.includes(self.cluster)) this.#sendVerdicts(digest, from, send);
     if (body) this.#sendBlock(digest, from, send);
   }
 
+  #restate(digest: Digest, from: NodeRef, send: Send[]): void {
+    const { coordinator } = this.#options;
+    const statements = coordinator.engine.restate(digest);
+    for (const message of statements) send.push({ to: [from], message });
+    const isUnknown = statements.length === 0 && coordinator.body(digest) === undefined;
+    if (isUnknown) send.push({ to: [from], message: { kind: "unknown", digest } });
+  }
+
+  /** Nodes of byzantine clusters take for a cluster only what is signed in it (protocol 3, step 4). */
+  #convinces(from: NodeRef, digest: Digest, certificate: Certificate): boolean {
+    const { members } = this.#options;
+    if (members.clusterOf(from.cluster).model === "crash") return true;
+    const signer = decodeCommit(certificate.commits[0]?.body ?? NO_BYTES);
+    return signer?.cluster === certificate.cluster && signer.digest === digest;
+  }
+
+  /** This crash cluster's decision, proven here by another crash cluster's COMMIT, in this node's own name. */
+  #confirm(digest: Digest, certificate: Certificate, to: NodeRef, send: Send[]): void {
+    const { cluster, node } = this.#options.self;
+    const decided = decidedOf(digest, certificate);
+    if (decided === undefined) return;
+    send.push({ to: [to], message: { kind: "commit", cluster, node, digest, entries: [decided.entry] } });
+  }
+
   onUnknown({ from, message }: Verified<Unknown>, send: Send[]): void {
-    if (this.#certificates(message.digest).length > 0) this.#sendBlock(message.digest, from, send);
+    if (this.#mayAnswer() && this.#certificates(message.digest).length > 0) this.#sendBlock(message.digest, from, send);
   }
 
   onFetch({ from, message }: Verified<Fetch>, send: Send[]): void {
-    this.#sendBlock(message.digest, from, send);
+    if (this.#mayAnswer()) this.#sendBlock(message.digest, from, send);
+  }
+
+  /** Those who ask ask again; no turn spends more than its share on answers. */
+  #mayAnswer(): boolean {
+    this.#answered++;
+    return this.#answered <= limits.queriesPerTurnMax;
+  }
+
+  endTurn(): void {
+    this.#answered = 0;
   }
 
   /** A block of this node, of whatever age. */
@@ -128,3 +167,5 @@ export class Queries {
     return nodes.filter(({ cluster, node }) => cluster !== self.cluster || node !== self.node);
   }
 }
+
+const NO_BYTES = new Uint8Array(0);

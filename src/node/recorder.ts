@@ -124,10 +124,11 @@ export class Recorder {
     for (const { request, results } of executed.consumed) {
       const { client, nonce, validUntil } = request;
       const reply = { request: fromHex(request.hash), validUntil, height, sequence: finalSequence, digest, results };
-      persist.push(
-        { key: replyKey(client, nonce), value: storedReplySchema.encode(reply) },
-        { key: expiryKey(validUntil, client, nonce), value: NO_BYTES },
-      );
+      persist.push({ key: replyKey(client, nonce), value: storedReplySchema.encode(reply) });
+    }
+    if (executed.consumed.length > 0) {
+      const last = executed.consumed.reduce((latest, { request }) => Math.max(latest, request.validUntil), 0);
+      persist.push({ key: expiryKey(last, height), value: NO_BYTES });
     }
     this.#root.apply(executed);
     this.#head = { height, hash, time: recordTime, finalSequence };

@@ -8,7 +8,7 @@ import { decidedOf } from "../cluster/certificate.js";
 import { Coordinator } from "../cross/coordinator.js";
 import type { ExecutionStep } from "../execution/engine.js";
 import { Batcher } from "../intra/batch.js";
-import { Checkpoints } from "../intra/checkpoint.js";
+import { Checkpoints, type StableCheckpoint } from "../intra/checkpoint.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
 import {
@@ -20,7 +20,7 @@ import {
   slotKey,
   verdictKey,
 } from "../ledger/keys.js";
-import type { Block } from "../types/block.js";
+import type { Block, Request } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { ClusterId, Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
@@ -67,7 +67,7 @@ export class Replica {
   /** Blocks that votes name and this node has not, with those who voted. */
   readonly #wanted = new Map<Digest, NodeRef[]>();
   /** A stable checkpoint that this node's own records have not reached yet. */
-  #stable: Pick<Checkpoint, "slot" | "sequence"> | undefined;
+  #stable: StableCheckpoint | undefined;
   /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
   #ahead: Verified[] = [];
 
@@ -83,8 +83,8 @@ export class Replica {
       self,
       noOp: this.#noOp,
       lastFinal: restored.head.finalSequence,
-      isRecorded: (digest) => reader.get(heightKey(digest)) !== undefined,
-      engine: (routes) => new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp.digest }),
+      isRecorded: (digest) => this.#isRecorded(digest),
+      engine: (routes) => new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp }),
     });
     this.#batcher = new Batcher({ requestsMax: topology.blockRequestsMax });
     this.#recorder = new Recorder({
@@ -115,7 +115,7 @@ export class Replica {
       coordinator: this.coordinator,
       execution: restored.execution,
       reader,
-      nodesOf: (clusters) => members.nodesOf(clusters),
+      members,
       decodeBlock: options.decodeBlock,
     });
     this.#restore(restored);
@@ -205,6 +205,8 @@ export class Replica {
       if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
     }
     this.#changed.clear();
+    this.coordinator.endTurn();
+    this.#queries.endTurn();
   }
 
   #onMessage(now: Now, verified: Verified, out: Effects): void {
@@ -273,7 +275,7 @@ export class Replica {
         this.#onFetchTimer(subject as Digest, out);
         break;
       case "request":
-        if (!this.#intake.repeat(subject as Digest, out)) this.#timers.stop(name);
+        if (!this.#intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
         else out.notes.push({ kind: "suspected", view: this.coordinator.engine.view });
         break;
       default: {
@@ -288,14 +290,20 @@ export class Replica {
   /** An accepted entry is undecided for too long: the primary says it again, everybody asks (2.3, 2.4, 3.4). */
   #onSlotTimer(slot: number, out: Effects): void {
     const { engine } = this.coordinator;
-    if (engine.decisionAt(slot) !== undefined || engine.stored(slot) === undefined) {
+    const digest = engine.digestAt(slot);
+    // A block that this node placed here in round 0 may have its record by now, from another slot.
+    const isOpen = digest !== undefined && engine.decisionAt(slot) === undefined && !this.#isRecorded(digest);
+    if (!isOpen) {
       this.#timers.stop(`slot:${slot}`);
       return;
     }
     this.coordinator.onSlotTimer(slot);
-    const digest = this.coordinator.engine.digestAt(slot);
-    if (digest !== undefined && digest !== this.#noOp.digest) this.#queries.ask(digest, out.send);
+    if (digest !== this.#noOp.digest) this.#queries.ask(digest, out.send);
     out.notes.push({ kind: "suspected", view: engine.view });
+  }
+
+  #isRecorded(digest: Digest): boolean {
+    return this.#options.reader.get(heightKey(digest)) !== undefined;
   }
 
   #onFetchTimer(digest: Digest, out: Effects): void {
@@ -360,7 +368,7 @@ export class Replica {
     for (const executed of step.executed) {
       const { block, height, finalSequence } = executed.ordered;
       const { hash, progress } = this.#recorder.record(executed, out.persist);
-      this.coordinator.forgetBody(block.digest);
+      this.coordinator.finish(block.digest);
       this.#timers.stop(`block:${block.digest}`);
       for (const request of block.requests) this.#timers.stop(`request:${request.hash}`);
       this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
@@ -396,19 +404,20 @@ export class Replica {
     if (signed === undefined || message.cluster !== this.#options.self.cluster) return;
     const stable = this.#checkpoints.onCheckpoint(message, signed);
     if (stable === undefined) return;
-    const { slot, sequence, height } = stable.checkpoint;
-    out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(stable.certificate) });
+    const { slot, height } = stable.checkpoint;
     out.notes.push({ kind: "stable", slot, height });
-    this.#stable = { slot, sequence };
+    this.#stable = stable;
     this.#forgetStable(out);
   }
 
   /** The log forgets what is below a stable checkpoint once this node, too, has it in its records. */
   #forgetStable(out: Effects): void {
-    const stable = this.#stable;
-    if (stable === undefined || this.#recorder.progress.slot < stable.slot) return;
+    if (this.#stable === undefined || this.#recorder.progress.slot < this.#stable.checkpoint.slot) return;
+    const { checkpoint, certificate } = this.#stable;
     this.#stable = undefined;
-    for (const slot of this.coordinator.engine.forget(stable.slot, stable.sequence)) {
+    // Written only now: after a restart the log begins where this says, so nothing above may be missing below it.
+    out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(certificate) });
+    for (const slot of this.coordinator.engine.forget(checkpoint.slot, checkpoint.sequence)) {
       this.#changed.delete(slot);
       out.persist.push({ key: slotKey(slot), value: undefined });
     }
@@ -418,8 +427,9 @@ export class Replica {
   #proposeReady(now: Now, out: Effects): void {
     const { engine } = this.coordinator;
     if (!engine.isPrimary) return;
-    for (const clusters of this.#batcher.ready()) {
-      if (!engine.hasRoom) break;
+    while (engine.hasRoom) {
+      const clusters = this.#batcher.next();
+      if (clusters === undefined) break;
       this.#propose(now, clusters, out);
     }
     if (this.coordinator.isClockBehind) {
@@ -432,7 +442,7 @@ export class Replica {
   #propose(now: Now, clusters: readonly ClusterId[], out: Effects): boolean {
     const requests = this.#batcher.take(clusters);
     if (requests.length === 0) return false;
-    const block = makeBlock({ clusters, time: now.time, requests });
+    const block = makeBlock({ clusters, time: blockTime(now, requests), requests });
     this.#batcher.proposed(block.digest, clusters, requests);
     this.coordinator.propose(block);
     this.#collect(now, out);
@@ -451,4 +461,9 @@ export class Replica {
     for (const stored of restored.slots) this.coordinator.restore({ kind: "restored", slot: stored });
     this.coordinator.engine.step({ kind: "final", sequence: restored.head.finalSequence });
   }
+}
+
+/** The primary's clock, but never so far back that a request it took in is valid for too long. */
+function blockTime(now: Now, requests: readonly Request[]): number {
+  return requests.reduce((time, { validUntil }) => Math.max(time, validUntil - limits.requestLifetimeMs), now.time);
 }

@@ -41,6 +41,12 @@ export function openEnvelope(bytes: Uint8Array): Opened | Rejection {
   }
 }
 
+export interface OpeningContext extends BlockContext {
+  readonly knownBlock: (digest: Digest) => Block | undefined;
+  /** The sender has checked the requests' signatures and does not lie: between crash clusters (docs/protocol.md, 1). */
+  readonly vouched: boolean;
+}
+
 /** The exact bytes that are signed and sent as the envelope's body. */
 export function bodyOf(message: Message): Uint8Array {
   switch (message.kind) {
@@ -95,7 +101,7 @@ export function attachmentOf(message: Message): Block | undefined {
 /** A node's message, but for requests, from its parts. The block's requests are checked, signatures included. */
 export function openMessage(
   opened: Opened,
-  context: BlockContext & { readonly knownBlock: (digest: Digest) => Block | undefined },
+  context: OpeningContext,
 ): NodeMessage | Rejection {
   try {
     return decodeMessage(opened, context);
@@ -106,7 +112,7 @@ export function openMessage(
 
 function decodeMessage(
   { kind, body, block: blockBytes }: Opened,
-  context: BlockContext & { readonly knownBlock: (digest: Digest) => Block | undefined },
+  context: OpeningContext,
 ): NodeMessage | Rejection {
   switch (kind) {
     case "propose":
@@ -182,11 +188,11 @@ function withDigest<M extends NodeMessage>(bytes: Uint8Array, make: (digest: Dig
 function openBlock(
   bytes: Uint8Array,
   digest: Digest,
-  context: BlockContext & { readonly knownBlock: (digest: Digest) => Block | undefined },
+  context: OpeningContext,
 ): Block | Rejection {
   const known = context.knownBlock(digest);
   if (known !== undefined) return Buffer.compare(known.bytes, bytes) === 0 ? known : "bad-block";
-  const decoded = decodeBlock(bytes, context);
+  const decoded = decodeBlock(bytes, context, !context.vouched);
   if (!decoded.ok) return decoded.code === "bad-signature" ? "bad-signature" : "bad-block";
   return decoded.value.digest === digest ? decoded.value : "bad-block";
 }

@@ -38,7 +38,7 @@ export const limits = {
   // -- primaries
   queuedRequestsMax: 20_000, // about 3 s of one cluster's best throughput; over it: busy, retry after
   blocksInFlightMax: 2, // own blocks of one primary: one under way while the next one fills
-  crossBlocksInFlightMax: 1, // of each set of clusters: their blocks cost more, so they should be fuller
+  crossBlocksInFlightMax: 2, // of one primary: they cost more than others, so they should be fuller, measured
   queriesPerTurnMax: 64, // answers to ACCEPT-QUERY that one turn gives
 
   // -- time

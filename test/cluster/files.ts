@@ -62,3 +62,8 @@ export function errorOf(text: string): TopologyError {
   }
   throw new Error("the file has no problems");
 }
+
+/** The problems of the valid file after some changes, as "line: what; fix". */
+export function faultsOf(...changes: readonly (readonly [string, string])[]): readonly string[] {
+  return problemsOf(changed(...changes)).map(({ line, what, fix }) => `${line}: ${what}; ${fix}`);
+}

@@ -66,7 +66,7 @@ describe("a cross-shard block", () => {
 
   test("that fails in two clusters has the code of the lower", () => {
     const third = feederOf(THREE);
-    const block = blockOf([request([pay({ a0: 999, b0: 999 }, { c0: 1998 })])]);
+    const block = blockOf([request([pay({ b0: 999, a0: 999 }, { c0: 1998 })])]);
     third.deliver(block);
     third.engine.onResult(resultOf(block, TWO, ["not-owner"]));
     const [executed] = third.engine.onResult(resultOf(block, ONE, ["insufficient-funds"])).executed;
@@ -291,7 +291,7 @@ describe("RESULTs", () => {
   });
 });
 
-test("a height that does not follow, or a block delivered twice while it waits, is our own bug and stops the node", () => {
+test("a height that does not follow, or a block delivered twice while it waits, stops the node", () => {
   const first = feederOf(ONE);
   const waiting = blockOf([request([pay({ b0: 10 }, { a0: 10 })])]);
   const ordered = first.order(waiting);

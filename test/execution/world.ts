@@ -1,5 +1,5 @@
-// A small world for the tests of execution: clusters 1..k own the accounts whose names begin with a, b, c, ...; requests
-// and blocks are made without signatures, since execution never looks at bytes.
+// A small world for the tests of execution: clusters 1..k own the accounts whose names begin with a, b, c, ...;
+// requests and blocks are made without signatures, since execution never looks at bytes.
 
 import { genesisAccounts } from "../../src/cluster/genesis.js";
 import { Members } from "../../src/cluster/members.js";

@@ -1,6 +1,6 @@
-// A whole network in one process: the real replica, codec, door and turn over memory stores, a first-in-first-out network
-// and a clock that moves only when told to. Every message that passes between two nodes is counted and can be written
-// down as a transcript. There is no randomness: keys come from numbers.
+// A whole network in one process: the real replica, codec, door and turn over memory stores, a network that delivers in
+// the order it is told to, and a clock that moves only when told to. By default packets are first in, first out, and a
+// node takes a turn after each; `schedule.ts` has wilder ones. There is no randomness: keys come from numbers.
 
 import { decodeBlock } from "../../src/cluster/block.js";
 import { Members } from "../../src/cluster/members.js";
@@ -12,70 +12,98 @@ import { MemoryStore } from "../../src/ledger/memory.js";
 import { Ingress } from "../../src/node/ingress.js";
 import { Replica } from "../../src/node/replica.js";
 import { genesisWrites, restore } from "../../src/node/restore.js";
-import { runTurn, type TurnContext } from "../../src/node/turn.js";
-import { openEnvelope, openMessage } from "../../src/node/wire.js";
+import { runTurn, type TurnContext, type TurnPlan } from "../../src/node/turn.js";
+import { openEnvelope } from "../../src/node/wire.js";
 import type { Block } from "../../src/types/block.js";
 import type { Event, Note } from "../../src/types/effects.js";
 import {
   type AccountId,
   type ClusterId,
   fromHex,
+  type NetworkId,
   type NodeRef,
-
   type PublicKey,
   showNode,
-  showSequence,
 } from "../../src/types/ids.js";
-import { carriage, type Reply } from "../../src/types/message.js";
+import { carriage, type MessageKind, type Reply } from "../../src/types/message.js";
 import { envelopeSchema, type Operation, replySchema, requestBodySchema } from "../../src/types/schema.js";
 import type { Dissemination, FailureModel, Initiator, NodeInfo, Topology } from "../../src/types/topology.js";
 
 export interface NetworkOptions {
+  /** One cluster each. */
   readonly models: readonly FailureModel[];
   readonly faults?: number;
   readonly dissemination?: Dissemination;
   readonly initiator?: Initiator;
   readonly accounts?: number;
+  readonly blockRequestsMax?: number;
 }
 
 export interface Packet {
   readonly from: PublicKey;
   readonly to: PublicKey;
   readonly bytes: Uint8Array;
+  /** "client" or a node's name. */
+  readonly sender: string;
+  readonly receiver: string;
+  readonly kind: MessageKind | "unknown";
 }
 
 export interface TestNode {
+  readonly name: string;
   readonly info: NodeInfo;
   readonly ref: NodeRef;
   readonly signer: Signer;
-  store: MemoryStore;
+  readonly store: MemoryStore;
   replica: Replica;
   ingress: Ingress;
   readonly inbox: Event[];
-  readonly rejected: { readonly code: string; readonly from: PublicKey; readonly kind: string }[];
+  /** What the door refused. */
+  readonly rejected: { readonly code: string; readonly sender: string; readonly kind: string }[];
   readonly notes: Note[];
 }
 
+export interface RequestOptions {
+  readonly client?: number;
+  readonly nonce?: number;
+  readonly validUntil?: number;
+  readonly networkId?: string;
+  /** The key it is signed with, if not the client's own. */
+  readonly signer?: Signer;
+}
+
 export const START = 1_700_000_000_000;
+const NO_BYTES = new Uint8Array(0);
 
 export class TestNetwork {
   readonly topology: Topology;
   readonly text: string;
   readonly members: Members;
-  readonly nodes: TestNode[] = [];
+  readonly nodes: readonly TestNode[];
+  /** The first client owns the first half of the genesis accounts, the second the other. */
   readonly clients: readonly Signer[];
   readonly replies: Reply[] = [];
-  readonly transcript: string[] = [];
-  readonly counts = new Map<string, number>();
+  /** On their way, oldest first. */
   readonly packets: Packet[] = [];
+  /** Which packet is delivered next: its position. */
+  pick: (packets: readonly Packet[]) => number = () => 0;
   /** Packets for which this says true are lost. */
   drop: (packet: Packet) => boolean = () => false;
+  /** Does the receiver take a turn now, or wait for more? */
+  takesTurn: () => boolean = () => true;
+  /** Sees every turn's plan when it is durable and nothing of it has left. */
+  onTurn: (node: TestNode, plan: TurnPlan) => void = () => undefined;
+  onDelivered: (packet: Packet) => void = () => undefined;
   tick = 0;
   #nonce = 0;
+  readonly #byKey: ReadonlyMap<PublicKey, TestNode>;
 
   static async create(options: NetworkOptions): Promise<TestNetwork> {
     const network = new TestNetwork(options);
-    await network.#start();
+    for (const node of network.nodes) {
+      node.store.apply(genesisWrites(network.topology, node.ref.cluster, network.text));
+      await network.boot(node);
+    }
     return network;
   }
 
@@ -96,22 +124,13 @@ export class TestNetwork {
     });
     this.text = plan.yaml;
     const parsed = parseTopology(plan.yaml, "test.yaml");
-    const cross = { dissemination: options.dissemination ?? "flattened", initiator: options.initiator ?? "source" } as const;
-    this.topology = { ...parsed, cross };
+    const { dissemination = "flattened", initiator = "source", blockRequestsMax = parsed.blockRequestsMax } = options;
+    this.topology = { ...parsed, cross: { dissemination, initiator }, blockRequestsMax };
     this.members = new Members(this.topology);
     const signers = new Map(plan.keys.map(({ id, seed }) => [id, ed25519Signer(seed)]));
     this.clients = this.topology.clients.map(({ id }) => signers.get(id) as Signer);
-    for (const info of this.topology.clusters.flatMap(({ nodes }) => nodes)) {
-      const node = { info, ref: { cluster: info.cluster, node: info.index }, signer: signers.get(info.id) as Signer };
-      this.nodes.push({ ...node, inbox: [], rejected: [], notes: [], store: new MemoryStore() } as unknown as TestNode);
-    }
-  }
-
-  async #start(): Promise<void> {
-    for (const node of this.nodes) {
-      await node.store.write(genesisWrites(this.topology, node.ref.cluster, this.text), { sync: true });
-      await this.boot(node);
-    }
+    this.nodes = this.topology.clusters.flatMap(({ nodes }) => nodes.map((info) => makeNode(info, signers)));
+    this.#byKey = new Map(this.nodes.map((node) => [node.info.key, node]));
   }
 
   /** (Re)starts a node from what its store holds. */
@@ -130,23 +149,31 @@ export class TestNetwork {
       self: node.ref,
       knownBlock: (digest) => replica.knownBlock(digest),
       wants: (message) => replica.wants(message),
-      onRejected: (code, from, kind) => node.rejected.push({ code, from, kind }),
+      onRejected: (code, from, kind) => node.rejected.push({ code, sender: this.nameOf(from), kind }),
     });
     node.inbox.length = 0;
     node.inbox.push({ kind: "tick" });
   }
 
   node(name: string): TestNode {
-    const node = this.nodes.find(({ ref }) => showNode(ref) === name);
+    const node = this.nodes.find((each) => each.name === name);
     if (node === undefined) throw new Error(`no node ${name}`);
     return node;
   }
 
+  nodesOf(cluster: number): readonly TestNode[] {
+    return this.nodes.filter(({ ref }) => ref.cluster === cluster);
+  }
+
+  nameOf(key: PublicKey): string {
+    return this.#byKey.get(key)?.name ?? "client";
+  }
+
   // ---- clients
 
-  /** The n-th genesis account of a cluster, owned by the first client. */
-  account(cluster: number, n = 0): AccountId {
-    const row = this.topology.genesis[0];
+  /** The n-th genesis account of a cluster that this client owns. */
+  account(cluster: number, n = 0, client = 0): AccountId {
+    const row = this.topology.genesis[client];
     if (row === undefined) throw new Error("no genesis");
     for (let i = 0, found = 0; i < (row.count ?? 0); i++) {
       const account = `${row.prefix}${i}` as AccountId;
@@ -159,145 +186,141 @@ export class TestNetwork {
     return { open: "", debits: [{ account: from, amount }], credits: [{ account: to, amount }] };
   }
 
-  /** Signed bytes of a request, as an envelope. */
-  request(
-    operations: readonly Operation[],
-    options: { readonly client?: number; readonly nonce?: number; readonly validUntil?: number; readonly networkId?: string } = {},
-  ): { readonly envelope: Uint8Array; readonly client: Signer } {
+  /** The envelope of a signed request. */
+  request(operations: readonly Operation[], options: RequestOptions = {}): Uint8Array {
     const client = this.clients[options.client ?? 0] as Signer;
     const nonce = options.nonce ?? ++this.#nonce;
-    const validUntil = options.validUntil ?? START + 60_000;
+    const validUntil = options.validUntil ?? START + this.tick + 60_000;
     const body = requestBodySchema.encode({ client: fromHex(client.publicKey), nonce, validUntil, operations });
-    const networkId = (options.networkId ?? this.topology.networkId) as Topology["networkId"];
-    const signature = client.sign(signingBytes(networkId, carriage.request.number, body));
-    const envelope = envelopeSchema.encode({ kind: carriage.request.number, body, signature, block: new Uint8Array(0) });
-    return { envelope, client };
+    const networkId = (options.networkId ?? this.topology.networkId) as NetworkId;
+    const { number } = carriage.request;
+    const signature = (options.signer ?? client).sign(signingBytes(networkId, number, body));
+    return envelopeSchema.encode({ kind: number, body, signature, block: NO_BYTES });
   }
 
-  /** A client's request to a node, by default the primary of the first debit's cluster. */
-  send(operations: readonly Operation[], options: { readonly to?: string; readonly client?: number; readonly nonce?: number } = {}): void {
-    const { envelope, client } = this.request(operations, options);
-    const first = operations[0] as Operation;
-    const account = (first.open === "" ? first.debits[0]?.account : first.open) as AccountId;
-    const to = options.to ?? `c${clusterOfAccount(this.topology, account)}n0`;
-    this.packets.push({ from: client.publicKey, to: this.node(to).info.key, bytes: envelope });
+  /** A client's request to a node, by default the primary of its initiator. */
+  send(operations: readonly Operation[], options: RequestOptions & { readonly to?: string } = {}): void {
+    this.sendBytes(this.request(operations, options), options.to ?? this.#initiator(operations), options.client);
+  }
+
+  sendBytes(bytes: Uint8Array, to: string, client = 0): void {
+    this.post((this.clients[client] as Signer).publicKey, this.node(to).info.key, bytes);
+  }
+
+  /** One unit from an account of the first cluster to one of each other. */
+  pay(...clusters: readonly number[]): void {
+    this.send([this.payment(clusters)]);
+  }
+
+  payment(clusters: readonly number[], n = 0): Operation {
+    const [source, ...others] = clusters as readonly [number, ...number[]];
+    const to = others.length === 0 ? [this.account(source, n + 1)] : others.map((cluster) => this.account(cluster, n));
+    const debits = [{ account: this.account(source, n), amount: BigInt(to.length) }];
+    return { open: "", debits, credits: to.map((account) => ({ account, amount: 1n })) };
+  }
+
+  #initiator(operations: readonly Operation[]): string {
+    const { open, debits, credits } = operations[0] as Operation;
+    const accounts = open === "" ? [...debits, ...credits].map(({ account }) => account) : [open];
+    const clusters = accounts.map((account) => clusterOfAccount(this.topology, account as AccountId));
+    const { initiator } = this.topology.cross;
+    return `c${initiator === "lowest" ? Math.min(...clusters) : clusters[0]}n0`;
   }
 
   // ---- the pump
 
-  /** Delivers one packet, then lets its receiver take turns until it has nothing more to say to itself. */
-  async deliverOne(): Promise<boolean> {
-    const packet = this.packets.shift();
-    if (packet === undefined) return false;
-    if (this.drop(packet)) return true;
-    const node = this.nodes.find(({ info }) => info.key === packet.to);
-    if (node === undefined) {
-      this.#receiveReply(packet);
-      return true;
-    }
-    this.#note(packet, node);
-    const event = node.ingress.open(packet.from, packet.bytes);
-    if (event !== undefined) node.inbox.push(event);
-    await this.turns(node);
+  post(from: PublicKey, to: PublicKey, bytes: Uint8Array): void {
+    const opened = openEnvelope(bytes);
+    const kind = typeof opened === "string" ? "unknown" : opened.kind;
+    this.packets.push({ from, to, bytes, sender: this.nameOf(from), receiver: this.nameOf(to), kind });
+  }
+
+  /** Delivers one packet; its receiver may then take turns until it has nothing more to say to itself. */
+  deliverOne(): boolean {
+    if (this.packets.length === 0) return false;
+    const [packet] = this.packets.splice(this.pick(this.packets), 1);
+    if (packet !== undefined && !this.drop(packet)) this.#deliver(packet);
     return true;
   }
 
+  /** Delivers the oldest packet that matches, out of turn. */
+  deliver(match: { readonly sender?: string; readonly receiver: string; readonly kind?: MessageKind }): void {
+    const at = this.packets.findIndex(
+      ({ sender, receiver, kind }) =>
+        sender === (match.sender ?? sender) && receiver === match.receiver && kind === (match.kind ?? kind),
+    );
+    const [packet] = at < 0 ? [] : this.packets.splice(at, 1);
+    if (packet === undefined) throw new Error(`no packet from ${match.sender} to ${match.receiver}`);
+    this.#deliver(packet);
+  }
+
   /** Until the network is silent. Bounded, so that a loop of messages is a failure and not a hang. */
-  async settle(packetsMax = 200_000): Promise<void> {
-    for (const node of this.nodes) await this.turns(node);
-    for (let i = 0; i < packetsMax; i++) if (!(await this.deliverOne())) return;
+  settle(packetsMax = 500_000): void {
+    for (let i = 0; i < packetsMax; i++) {
+      if (this.deliverOne()) continue;
+      for (const node of this.nodes) this.turns(node);
+      if (this.packets.length === 0) return;
+    }
     throw new Error(`not silent after ${packetsMax} packets`);
   }
 
   /** Moves the clock and lets what is due happen. */
-  async advance(ms: number): Promise<void> {
+  advance(ms: number): void {
     this.tick += ms;
     for (const node of this.nodes) {
       if ((node.replica.wakeAt ?? Number.POSITIVE_INFINITY) <= this.tick) node.inbox.push({ kind: "tick" });
     }
-    await this.settle();
+    this.settle();
   }
 
-  async turns(node: TestNode): Promise<void> {
+  /** The node dies between two turns and comes back from its store; what is under way to it arrives at the new one. */
+  async restart(node: TestNode): Promise<void> {
+    this.turns(node);
+    await this.boot(node);
+  }
+
+  turns(node: TestNode): void {
     while (node.inbox.length > 0) {
       const now = { time: START + this.tick, tick: this.tick };
-      const plan = runTurn(node.replica, { now, events: node.inbox.splice(0) }, this.#context(node));
-      await node.store.write(plan.persist, { sync: true });
-      for (const [to, messages] of plan.outbound) {
-        for (const bytes of messages) this.packets.push({ from: node.info.key, to, bytes });
-      }
+      const plan = runTurn(node.replica, { now, events: node.inbox.splice(0) }, this.contextOf(node));
+      node.store.apply(plan.persist);
+      this.onTurn(node, plan);
+      for (const [to, messages] of plan.outbound) for (const bytes of messages) this.post(node.info.key, to, bytes);
       node.inbox.push(...plan.inbound);
       node.notes.push(...plan.notes);
     }
   }
 
-  #context(node: TestNode): TurnContext {
-    const { model } = this.members.clusterOf(node.ref.cluster);
-    const keyOf = (ref: NodeRef) => (this.members.node(ref) as NodeInfo).key;
-    return { self: node.ref, model, networkId: this.topology.networkId, signer: node.signer, keyOf };
+  contextOf({ ref, signer }: TestNode): TurnContext {
+    const { model } = this.members.clusterOf(ref.cluster);
+    const keyOf = (other: NodeRef) => (this.members.node(other) as NodeInfo).key;
+    return { self: ref, model, networkId: this.topology.networkId, signer, keyOf };
   }
 
-  #receiveReply(packet: Packet): void {
-    const opened = openEnvelope(packet.bytes);
-    if (typeof opened === "string") throw new Error(`reply: ${opened}`);
-    this.#count("reply");
-    this.transcript.push(`${this.#name(packet.from)} -> client REPLY`);
-    if (opened.kind !== "reply") return;
-    const reply = replySchema.decode(opened.body);
-    this.replies.push({ ...reply, kind: "reply", cluster: reply.cluster as ClusterId });
-  }
-
-  #note(packet: Packet, to: TestNode): void {
-    const opened = openEnvelope(packet.bytes);
-    if (typeof opened === "string") return;
-    this.#count(opened.kind);
-    this.transcript.push(`${this.#name(packet.from)} -> ${showNode(to.ref)} ${this.#describe(packet)}`);
-  }
-
-  #count(kind: string): void {
-    this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-  }
-
-  #name(key: PublicKey): string {
-    const ref = this.members.nodeByKey(key);
-    return ref === undefined ? "client" : showNode(ref);
-  }
-
-  #describe(packet: Packet): string {
-    const opened = openEnvelope(packet.bytes);
-    if (typeof opened === "string") return opened;
-    const kind = opened.kind.toUpperCase();
-    const accept = { verify: () => true };
-    const context = { topology: this.topology, members: this.members, verifier: accept, knownBlock: () => undefined };
-    const message = opened.kind === "request" ? undefined : openMessage(opened, context);
-    if (message === undefined || typeof message === "string") return kind;
-    if ("entry" in message) {
-      const { cluster, view, round, slot, sequence } = message.entry;
-      return `${kind} cluster ${cluster} ballot ${view}.${round} slot ${slot} sequence ${showSequence(sequence)}`;
+  #deliver(packet: Packet): void {
+    this.onDelivered(packet);
+    const node = this.#byKey.get(packet.to);
+    if (node === undefined) {
+      if (packet.kind === "reply") this.replies.push(replyOf(packet));
+      return;
     }
-    if (message.kind === "commit") {
-      const entries = message.entries.map(({ slot, round, sequence }) => `slot ${slot} round ${round} ${showSequence(sequence)}`);
-      return `${kind} [${entries.join(", ")}]`;
-    }
-    if (message.kind === "result") return `${kind} of cluster ${message.cluster} [${[...message.verdicts].join(" ")}]`;
-    return kind;
-  }
-
-  // ---- answers
-
-  heights(): Record<string, number> {
-    return Object.fromEntries(this.nodes.map(({ ref, replica }) => [showNode(ref), replica.height]));
-  }
-
-  forget(): void {
-    this.transcript.length = 0;
-    this.counts.clear();
-    this.replies.length = 0;
-  }
-
-  countsByKind(): Record<string, number> {
-    return Object.fromEntries([...this.counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+    const event = node.ingress.open(packet.from, packet.bytes);
+    if (event !== undefined) node.inbox.push(event);
+    if (this.takesTurn()) this.turns(node);
   }
 }
 
+export function replyOf({ bytes }: Pick<Packet, "bytes">): Reply {
+  const opened = openEnvelope(bytes);
+  if (typeof opened === "string" || opened.kind !== "reply") throw new Error("not a reply");
+  const reply = replySchema.decode(opened.body);
+  return { ...reply, kind: "reply", cluster: reply.cluster as ClusterId };
+}
 
+function makeNode(info: NodeInfo, signers: ReadonlyMap<string, Signer>): TestNode {
+  const ref = { cluster: info.cluster, node: info.index };
+  const signer = signers.get(info.id) as Signer;
+  const parts = { name: showNode(ref), info, ref, signer, store: new MemoryStore(), inbox: [], rejected: [], notes: [] };
+  // `boot` gives it its replica and its door.
+  return parts as unknown as TestNode;
+}
