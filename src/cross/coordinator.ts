@@ -10,7 +10,7 @@ import type { Note, Send } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
 import type { Accept, Commit, Propose, SuperAccept, SuperPropose, Verified } from "../types/message.js";
 import type { Topology } from "../types/topology.js";
-import { type Complete, Decisions, type DecisionStep, primaryRef } from "./decisions.js";
+import { type Complete, type DecisionStep, Decisions, primaryRef } from "./decisions.js";
 import { Delivery } from "./delivery.js";
 import { Disseminator, type Way } from "./dissemination.js";
 
@@ -158,7 +158,8 @@ export class Coordinator {
     const { block, entry } = message;
     if (this.#isLate(block.digest) || this.#isOfOtherView(message, verified.from)) return;
     this.#learn(block);
-    if (entry.cluster === this.#options.self.cluster) this.#absorb(this.engine.step({ kind: "propose", verified: verified }));
+    if (entry.cluster === this.#options.self.cluster)
+      this.#absorb(this.engine.step({ kind: "propose", verified: verified }));
     else this.#absorb(this.engine.acceptDirect(block, entry.sequence));
   }
 

@@ -10,7 +10,7 @@ import type { Block } from "../types/block.js";
 import type { Decided } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, View } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import type { Commit, Vote, Verified } from "../types/message.js";
+import type { Commit, Verified, Vote } from "../types/message.js";
 import type { Certificate } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import type { Way } from "./dissemination.js";

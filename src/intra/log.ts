@@ -3,6 +3,7 @@
 // theirs. A node never contradicts what this object recorded, so every change of a slot is durable before it is spoken.
 
 import { sameEntry } from "../cluster/quorum.js";
+import { Tally } from "../cluster/tally.js";
 import type { Rejection } from "../types/codes.js";
 import type { Decided } from "../types/effects.js";
 import {
@@ -18,7 +19,6 @@ import {
 } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Signed } from "../types/schema.js";
-import { Tally } from "../cluster/tally.js";
 
 export interface SlotState {
   readonly slot: Slot;

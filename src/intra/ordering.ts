@@ -10,8 +10,8 @@ import {
   compareBallots,
   type Digest,
   type Entry,
-  type NodeRef,
   NO_SEQUENCE,
+  type NodeRef,
   type Sequence,
   type Slot,
 } from "../types/ids.js";
@@ -159,7 +159,8 @@ export class Ordering {
     const choice = state?.choice;
     if (state === undefined || choice === undefined || state.decided !== undefined) return;
     if (!this.isPrimary) {
-      if (state.accepted !== undefined && this.#log.isNoOp(state.accepted.digest)) this.#voting.cast(step, state.accepted);
+      if (state.accepted !== undefined && this.#log.isNoOp(state.accepted.digest))
+        this.#voting.cast(step, state.accepted);
       return;
     }
     if (choice.round === 0 && !state.agreed && state.prepared === undefined) return this.assign(step, slot);
@@ -309,7 +310,8 @@ export class Ordering {
     const log = this.#log;
     const state = log.slot(stored.slot);
     if (state === undefined) return;
-    const take = (entry: StoredEntry | undefined) => (entry === undefined ? undefined : entryOfStored(log.cluster, entry));
+    const take = (entry: StoredEntry | undefined) =>
+      entry === undefined ? undefined : entryOfStored(log.cluster, entry);
     const selfAssigned = take(stored.selfAssigned);
     const accepted = take(stored.accepted);
     if (selfAssigned !== undefined) {

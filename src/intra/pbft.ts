@@ -3,13 +3,20 @@
 // that include the primary's, a round-1 entry by the primary's signed proposal and accepts.
 
 import { fastQuorumOf, isQuorum, primaryOf, quorumOf, sameEntry, sameVote } from "../cluster/quorum.js";
-import { type Count, proofOf } from "../cluster/tally.js";
+import { type Count, proofOf, type Tally } from "../cluster/tally.js";
 import type { Block } from "../types/block.js";
 import type { Decided } from "../types/effects.js";
 import { compareBallots, type Digest, type Entry, type Sequence, type Slot, type View } from "../types/ids.js";
-import { type Accept, type Commit, type NodeMessage, type SuperAccept, unreachable, type Verified } from "../types/message.js";
+import {
+  type Accept,
+  type Commit,
+  type NodeMessage,
+  type SuperAccept,
+  unreachable,
+  type Verified,
+} from "../types/message.js";
 import type { StoredSlot } from "../types/schema.js";
-import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep } from "./engine.js";
+import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep, rejected } from "./engine.js";
 import { Log, type SlotState } from "./log.js";
 import { Ordering } from "./ordering.js";
 import type { EngineOptions } from "./paxos.js";
@@ -185,7 +192,7 @@ export class Pbft implements ClusterLog {
     const state = log.slot(entry.slot);
     if (state === undefined) return;
     const count = state.accepts.add({ entry, node, signed: verified.signed });
-    if (count === undefined) return this.#ordering.answerRepeated(step, state, { from: verified.from, entry });
+    if (count === undefined) return this.#onRepeated(step, { verified, state, tally: state.accepts, entry });
     if (entry.round === 0 && node === primaryOf(cluster, entry.view)) this.#ordering.retry(step, entry.slot);
     if (this.isPrimary && entry.round === 0) this.#compare(step, verified);
     this.#prepare(step, { state, count });
@@ -255,12 +262,34 @@ export class Pbft implements ClusterLog {
     }
   }
 
-  #onCommit(step: EngineStep, { message, signed, from }: Verified<Commit>): void {
+  /** A node's second vote in one ballot: either the same again, or a lie. */
+  #onRepeated(
+    step: EngineStep,
+    {
+      verified,
+      state,
+      tally,
+      entry,
+    }: {
+      readonly verified: Verified<Accept | SuperAccept | Commit>;
+      readonly state: SlotState;
+      readonly tally: Tally;
+      readonly entry: Entry;
+    },
+  ): void {
+    const { from, message } = verified;
+    const said = tally.voteOf(message.node, entry);
+    if (said !== undefined && !sameEntry(said, entry)) rejected(step, "conflict", verified);
+    else this.#ordering.answerRepeated(step, state, { from, entry });
+  }
+
+  #onCommit(step: EngineStep, verified: Verified<Commit>): void {
+    const { message, signed } = verified;
     const entry = message.entries[0] as Entry;
     const state = this.#log.slot(entry.slot);
     if (state === undefined || signed === undefined) return;
     const count = state.commits.add({ entry, node: message.node, signed });
-    if (count === undefined) return this.#ordering.answerRepeated(step, state, { from, entry });
+    if (count === undefined) return this.#onRepeated(step, { verified, state, tally: state.commits, entry });
     const quorum = quorumOf(this.#options.cluster);
     if (state.decided !== undefined || count.voters.size < quorum) return;
     const certificate = { cluster: entry.cluster, commits: proofOf(count, quorum) };

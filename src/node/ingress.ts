@@ -103,7 +103,8 @@ export class Ingress {
   #checkSender(from: NodeRef, message: NodeMessage): Rejection | undefined {
     const { members, self } = this.#options;
     const speaker = speakerOf(message);
-    if (speaker !== undefined && (speaker.cluster !== from.cluster || speaker.node !== from.node)) return "wrong-sender";
+    if (speaker !== undefined && (speaker.cluster !== from.cluster || speaker.node !== from.node))
+      return "wrong-sender";
     const own = members.clusterOf(from.cluster);
     const isOwn = from.cluster === self.cluster;
     switch (message.kind) {

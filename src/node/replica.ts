@@ -11,15 +11,7 @@ import { Batcher } from "../intra/batch.js";
 import { Checkpoints, type StableCheckpoint } from "../intra/checkpoint.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
-import {
-  blockKey,
-  checkpointKey,
-  heightKey,
-  placedKey,
-  placedSchema,
-  slotKey,
-  verdictKey,
-} from "../ledger/keys.js";
+import { blockKey, checkpointKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
 import type { Block, Request } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { ClusterId, Digest, NodeRef } from "../types/ids.js";
@@ -332,7 +324,8 @@ export class Replica {
     }
     for (const slot of output.changed) {
       this.#changed.add(slot);
-      if (this.coordinator.engine.decisionAt(slot) === undefined) this.#start(now, `slot:${slot}`, topology.timers.intraMs);
+      if (this.coordinator.engine.decisionAt(slot) === undefined)
+        this.#start(now, `slot:${slot}`, topology.timers.intraMs);
     }
     for (const { slot, sequence, digest } of output.decided) {
       this.#timers.stop(`slot:${slot}`);
@@ -379,7 +372,11 @@ export class Replica {
   }
 
   #sendCheckpoint(
-    { height, hash, finalSequence }: { readonly height: number; readonly hash: Digest } & Pick<Checkpoint, "finalSequence">,
+    {
+      height,
+      hash,
+      finalSequence,
+    }: { readonly height: number; readonly hash: Digest } & Pick<Checkpoint, "finalSequence">,
     out: Effects,
   ): void {
     const { self, members } = this.#options;

@@ -320,7 +320,16 @@ export function replyOf({ bytes }: Pick<Packet, "bytes">): Reply {
 function makeNode(info: NodeInfo, signers: ReadonlyMap<string, Signer>): TestNode {
   const ref = { cluster: info.cluster, node: info.index };
   const signer = signers.get(info.id) as Signer;
-  const parts = { name: showNode(ref), info, ref, signer, store: new MemoryStore(), inbox: [], rejected: [], notes: [] };
+  const parts = {
+    name: showNode(ref),
+    info,
+    ref,
+    signer,
+    store: new MemoryStore(),
+    inbox: [],
+    rejected: [],
+    notes: [],
+  };
   // `boot` gives it its replica and its door.
   return parts as unknown as TestNode;
 }

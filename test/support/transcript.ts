@@ -54,7 +54,13 @@ export class Transcript {
       return refusal === 0 ? `${kind} ${codes(results)}, height ${height}` : `${kind} refusal ${refusal}`;
     }
     const { topology, members } = this.#network;
-    const context = { topology, members, verifier: { verify: () => true }, knownBlock: () => undefined, vouched: false };
+    const context = {
+      topology,
+      members,
+      verifier: { verify: () => true },
+      knownBlock: () => undefined,
+      vouched: false,
+    };
     const message = opened.kind === "request" ? undefined : openMessage(opened, context);
     return message === undefined || typeof message === "string" ? kind : `${kind} ${this.#content(message)}`;
   }

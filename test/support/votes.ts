@@ -3,11 +3,11 @@
 
 import { noOpBlock } from "../../src/cluster/block.js";
 import { sameEntry } from "../../src/cluster/quorum.js";
+import { entryOfStored } from "../../src/intra/stored.js";
 import { slotKey } from "../../src/ledger/keys.js";
 import type { TurnPlan } from "../../src/node/turn.js";
 import { openEnvelope, openMessage } from "../../src/node/wire.js";
 import type { Entry } from "../../src/types/ids.js";
-import { entryOfStored } from "../../src/intra/stored.js";
 import { storedSlotSchema } from "../../src/types/schema.js";
 import type { TestNetwork, TestNode } from "./network.js";
 
@@ -42,7 +42,13 @@ export class VoteWatch {
     const { topology, members } = this.#network;
     // Without the block, which is not what is voted with.
     const vote = { ...opened, block: new Uint8Array(0) };
-    const context = { topology, members, verifier: { verify: () => true }, knownBlock: () => undefined, vouched: false };
+    const context = {
+      topology,
+      members,
+      verifier: { verify: () => true },
+      knownBlock: () => undefined,
+      vouched: false,
+    };
     const message = openMessage(vote, context);
     if (typeof message === "string") throw new Error(`${node.name} sends a ${opened.kind} that is ${message}`);
     const entries = message.kind === "commit" ? message.entries : "entry" in message ? [message.entry] : [];
