@@ -46,11 +46,7 @@ function latencyRows(intra: LatencySummary, cross: LatencySummary): readonly Row
     cross: show(cross, of),
     all: "",
   });
-  return [
-    row("p50", ({ p50Ms }) => p50Ms),
-    row("p95", ({ p95Ms }) => p95Ms),
-    row("p99", ({ p99Ms }) => p99Ms),
-  ];
+  return [row("p50", ({ p50Ms }) => p50Ms), row("p95", ({ p95Ms }) => p95Ms), row("p99", ({ p99Ms }) => p99Ms)];
 }
 
 function show(summary: LatencySummary, of: (summary: LatencySummary) => number): string {
@@ -62,7 +58,9 @@ function primaries(statuses: readonly NodeStatus[]): readonly NodeStatus[] {
 }
 
 function superProposes(statuses: readonly NodeStatus[]): number {
-  return sum(statuses, "sharper_super_proposed_total{chosen}") + sum(statuses, "sharper_super_proposed_total{conflict}");
+  return (
+    sum(statuses, "sharper_super_proposed_total{chosen}") + sum(statuses, "sharper_super_proposed_total{conflict}")
+  );
 }
 
 function sum(statuses: readonly NodeStatus[], name: string): number {

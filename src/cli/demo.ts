@@ -1,17 +1,17 @@
-// `sharper demo`: a whole network on this machine, made, started, loaded, stopped and verified, in under a minute. It is
-// what a newcomer runs first, so it says what it does, leaves nothing behind, and ends with one table and one word.
+// `sharper demo`: a whole network on this machine, made, started, loaded, stopped and verified, in under a minute. It
+// is what a newcomer runs first, so it says what it does, leaves nothing behind, and ends with one table and one word.
 
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
+import { connect, loadTopology } from "../client/sdk.js";
 import { planTopology } from "../cluster/plan.js";
 import { clusterOfAccount } from "../cluster/shards.js";
-import { connect, loadTopology } from "../client/sdk.js";
+import type { AuditReport } from "../ledger/audit.js";
 import { type LoadReport, progressLine } from "../load/report.js";
 import { runLoad } from "../load/run.js";
-import type { AuditReport } from "../ledger/audit.js";
 import type { NodeStatus } from "../node/host.js";
 import { CodedError } from "../types/codes.js";
 import type { AccountId } from "../types/ids.js";
@@ -45,14 +45,22 @@ export const command: CommandModule<object, DemoOptions> = {
   describe: "Run a whole network with load on it, then verify its ledgers",
   builder: (program) =>
     program
-      .option("model", { choices: ["byzantine", "crash"] as const, default: "byzantine" as const, describe: "Of all clusters" })
+      .option("model", {
+        choices: ["byzantine", "crash"] as const,
+        default: "byzantine" as const,
+        describe: "Of all clusters",
+      })
       .option("clusters", { type: "number", default: 4, describe: "Number of clusters, 1 to 16" })
       .option("seconds", { type: "number", default: 10, describe: `Of measured load, at most ${SECONDS_MAX}` })
       .option("batch", { type: "number", default: 1, describe: "Transfers in a request" })
       .option("cross", { type: "number", default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
       .option("shards-per-cross", { type: "number", default: 2, describe: "Clusters of a cross-shard request" })
       .option("clients", { type: "number", default: 256, describe: "Sessions, each with one request in flight" })
-      .option("keep-in", { type: "string", requiresArg: true, describe: "Make the network in this new folder and keep it" })
+      .option("keep-in", {
+        type: "string",
+        requiresArg: true,
+        describe: "Make the network in this new folder and keep it",
+      })
       .epilogue("The last line is CONSISTENT, or what is wrong (exit code 1).")
       .example("$0 demo --model crash --seconds 5", "Four clusters of three nodes"),
   handler: (options) => runCommand(options, () => demo(options)),
@@ -176,7 +184,11 @@ async function statusesOf(folder: string, topology: Topology): Promise<readonly 
 
 function report(
   options: DemoOptions,
-  { load, audit, statuses }: { readonly load: LoadReport; readonly audit: AuditReport; readonly statuses: readonly NodeStatus[] },
+  {
+    load,
+    audit,
+    statuses,
+  }: { readonly load: LoadReport; readonly audit: AuditReport; readonly statuses: readonly NodeStatus[] },
 ): ExitCode {
   const rows = demoRows({ load, audit, statuses });
   const failed = load.result.failedOtherThanByFunds;

@@ -1,8 +1,8 @@
-// `sharper devnet up|status|down DIR`: all nodes of a network of one folder, as processes of this machine that go on after
-// the command. DIR is what `sharper topology new --out DIR` wrote; ledgers, logs and status files go below it.
+// `sharper devnet up|status|down DIR`: all nodes of a network of one folder, as processes of this machine that go on
+// after the command. DIR is what `sharper topology new --out DIR` wrote; ledgers, logs and status files go below it.
 
-import { setTimeout as pause } from "node:timers/promises";
 import { resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { CommandModule } from "yargs";
 import { loadTopology } from "../client/sdk.js";
 import type { NodeStatus } from "../node/host.js";
@@ -71,7 +71,8 @@ async function up(folder: string, options: DevnetOptions): Promise<ExitCode> {
     throw error;
   }
   release(processes);
-  if (options.json === true) printJson({ nodes: processes.map(({ info, child }) => ({ node: info.id, pid: child.pid })) });
+  if (options.json === true)
+    printJson({ nodes: processes.map(({ info, child }) => ({ node: info.id, pid: child.pid })) });
   else printLine(`${processes.length} nodes run and are connected; logs are in ${folder}/logs`);
   return ExitCode.ok;
 }

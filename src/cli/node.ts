@@ -87,11 +87,17 @@ function findNode(topology: Topology, id: string, file: string): NodeInfo {
   const nodes = topology.clusters.flatMap((cluster) => cluster.nodes);
   const node = nodes.find((each) => each.id === id);
   if (node !== undefined) return node;
-  throw new CodedError("unknown-node", `${file} has no node ${id}; its nodes are ${nodes.map((each) => each.id).join(", ")}`);
+  throw new CodedError(
+    "unknown-node",
+    `${file} has no node ${id}; its nodes are ${nodes.map((each) => each.id).join(", ")}`,
+  );
 }
 
 /** Resolves when the process is asked to end, or with an error when the node broke. */
-function endOfProcess(withParent: boolean): { readonly promise: Promise<unknown>; readonly fail: (error: unknown) => void } {
+function endOfProcess(withParent: boolean): {
+  readonly promise: Promise<unknown>;
+  readonly fail: (error: unknown) => void;
+} {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   process.once("SIGTERM", () => resolve(undefined));
   process.once("SIGINT", () => resolve(undefined));

@@ -46,7 +46,14 @@ export async function startNodes(
 
 function startNode(folder: string, { id }: NodeInfo, withParent: boolean): ChildProcess {
   const args = ["node", "--topology", places.topology(folder), "--node", id, "--key", places.key(folder, id)];
-  args.push("--data", places.data(folder, id), "--log-file", places.log(folder, id), "--status", places.status(folder, id));
+  args.push(
+    "--data",
+    places.data(folder, id),
+    "--log-file",
+    places.log(folder, id),
+    "--status",
+    places.status(folder, id),
+  );
   if (withParent) args.push("--with-parent");
   // Its own process group: Ctrl-C is for the command, which ends its nodes in order.
   const options = { detached: true, execArgv: NODE_FLAGS, stdio: ["ignore", "ignore", "pipe", "ipc"] } as const;
@@ -72,7 +79,9 @@ function connected(child: ChildProcess, { id }: NodeInfo): Promise<void> {
     complaint = `${complaint}${text}`.slice(-2000);
   });
   child.once("message", () => resolve());
-  child.once("exit", (code) => reject(new CodedError("node-failed", `node ${id} ended with ${code}: ${complaint.trim()}`)));
+  child.once("exit", (code) =>
+    reject(new CodedError("node-failed", `node ${id} ended with ${code}: ${complaint.trim()}`)),
+  );
   return promise;
 }
 

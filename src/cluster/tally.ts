@@ -1,6 +1,6 @@
 // Counts votes about one slot, or about one block in another cluster's log. Votes count together only if ballot, slot,
-// sequence and digest are equal, and of each node only the first in a ballot counts (protocol 2, 2.3). Of each node only
-// the votes of a few ballots are kept, the highest, so that a lying node cannot make us remember more and more.
+// sequence and digest are equal, and of each node only the first in a ballot counts (protocol 2, 2.3). Of each node
+// only the votes of a few ballots are kept, the highest, so that a lying node cannot make us remember more and more.
 
 import { type Ballot, compareBallots, type Entry, type NodeIndex, type View } from "../types/ids.js";
 import type { Signed } from "../types/schema.js";

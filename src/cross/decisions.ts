@@ -1,6 +1,7 @@
-// What a node knows of a cross-shard block (protocol 3, steps 3 to 5): which clusters have decided it, with certificates,
-// and, at the initiator's primary, which crash clusters have accepted it. Certificates of all clusters of P make the
-// vector; its maximum is the final sequence. It knows clusters by their certificates only, never by their engines.
+// What a node knows of a cross-shard block (protocol 3, steps 3 to 5): which clusters have decided it, with
+// certificates, and, at the initiator's primary, which crash clusters have accepted it. Certificates of all clusters of
+// P make the vector; its maximum is the final sequence. It knows clusters by their certificates only, never by their
+// engines.
 
 import { mayAttest } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";

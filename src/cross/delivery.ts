@@ -1,7 +1,7 @@
 // The one order (protocol 3.3). Every undelivered entry has a key: its final sequence if that is known, else its own
-// sequence, which is a lower bound. The entry with the smallest key is delivered once its final sequence is known and not
-// above the sequence of slot F, the end of the decided prefix: nothing that is decided later can come before it. So views
-// agree on the order of what they share, and their union has no cycle (scenarios 1 and 2 of protocol 9).
+// sequence, which is a lower bound. The entry with the smallest key is delivered once its final sequence is known and
+// not above the sequence of slot F, the end of the decided prefix: nothing that is decided later can come before it. So
+// views agree on the order of what they share, and their union has no cycle (scenarios 1 and 2 of protocol 9).
 
 import type { Digest, Entry, Sequence, Slot } from "../types/ids.js";
 

@@ -1,5 +1,5 @@
-// How the initiator's primary brings a block to another cluster (paper §6.3.2, §6.3.3; protocol 3.2): flattened, to all of
-// its nodes, which place it without waiting; or by super-propose, to its primary. Flattened saves a hop and loses it
+// How the initiator's primary brings a block to another cluster (paper §6.3.2, §6.3.3; protocol 3.2): flattened, to all
+// of its nodes, which place it without waiting; or by super-propose, to its primary. Flattened saves a hop and loses it
 // twice when accepts collide; adaptive measures, per pair of clusters, which share of blocks collided.
 
 import type { ClusterId } from "../types/ids.js";

@@ -1,6 +1,6 @@
 // The primary's queue of requests, and when they become blocks. Requests wait by their set of clusters P; a block takes
-// all that wait, up to the bound. Few blocks of one P are in flight at a time: alone, a request is proposed at once; under
-// load, the next block fills while the others are under way. So batching adapts without a timer.
+// all that wait, up to the bound. Few blocks of one P are in flight at a time: alone, a request is proposed at once;
+// under load, the next block fills while the others are under way. So batching adapts without a timer.
 
 import { type Request, requestId } from "../types/block.js";
 import type { ClusterId, Digest } from "../types/ids.js";
@@ -99,8 +99,11 @@ export class Batcher {
     const flight = this.#inFlight.get(digest);
     if (flight === undefined) return;
     this.#inFlight.delete(digest);
-    flight.group.inFlight--;
-    if (flight.group.clusters.length > 1) this.#crossInFlight--;
+    const { group } = flight;
+    group.inFlight--;
+    if (group.clusters.length > 1) this.#crossInFlight--;
+    // There are more sets of clusters than anyone can keep.
+    if (group.requests.length === 0 && group.inFlight === 0) this.#groups.delete(group.clusters.join(","));
   }
 
   /** The request has its result: its stored reply answers for it from now on. */

@@ -1,6 +1,6 @@
-// Checkpoints (protocol 6): every 64 slots a node signs what it holds at a point of the delivery order; q equal ones are
-// the checkpoint certificate, and log slots up to it may be forgotten. The point is the same at all nodes, for it depends
-// on the log and the delivery order alone.
+// Checkpoints (protocol 6): every 64 slots a node signs what it holds at a point of the delivery order; q equal ones
+// are the checkpoint certificate, and log slots up to it may be forgotten. The point is the same at all nodes, for it
+// depends on the log and the delivery order alone.
 
 import { quorumOf } from "../cluster/quorum.js";
 import type { Slot } from "../types/ids.js";

@@ -1,5 +1,5 @@
-// The seam between a cluster's own consensus and everything else: what an engine (Paxos, PBFT, later others) is asked and
-// what it answers. An engine orders blocks in one log and knows nothing of cross-shard consensus: to whom votes and
+// The seam between a cluster's own consensus and everything else: what an engine (Paxos, PBFT, later others) is asked
+// and what it answers. An engine orders blocks in one log and knows nothing of cross-shard consensus: to whom votes and
 // commits go beyond its own rules it asks `Routes`, and whatever it decides it hands out with a certificate.
 
 import type { Block } from "../types/block.js";

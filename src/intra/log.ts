@@ -1,6 +1,7 @@
-// One cluster's log as one node sees it: slots, the primary's choices, the node's own accepts, what is decided (protocol
-// 2, 2.3). The voting rules that Paxos and PBFT share are here and nowhere else; how votes travel and when they decide is
-// theirs. A node never contradicts what this object recorded, so every change of a slot is durable before it is spoken.
+// One cluster's log as one node sees it: slots, the primary's choices, the node's own accepts, what is decided
+// (protocol 2, 2.3). The voting rules that Paxos and PBFT share are here and nowhere else; how votes travel and when
+// they decide is theirs. A node never contradicts what this object recorded, so every change of a slot is durable
+// before it is spoken.
 
 import { sameEntry } from "../cluster/quorum.js";
 import { Tally } from "../cluster/tally.js";

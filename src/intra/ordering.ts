@@ -1,7 +1,7 @@
 // How entries get into a log, for every engine with a primary: the primary's choices in round 1 and round 0, what a
-// backup accepts of them, self-assignment, and the step from round 0 to round 1 (protocol 2, 2.3, 3.1). Casting the vote
-// itself is the engine's. A proposal that this node cannot judge yet (the choice before it, or the final sequence that
-// justifies it, is not known) is held, never refused.
+// backup accepts of them, self-assignment, and the step from round 0 to round 1 (protocol 2, 2.3, 3.1). Casting the
+// vote itself is the engine's. A proposal that this node cannot judge yet (the choice before it, or the final sequence
+// that justifies it, is not known) is held, never refused.
 
 import { primaryOf, sameEntry } from "../cluster/quorum.js";
 import { type Block, isNoOp } from "../types/block.js";

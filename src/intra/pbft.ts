@@ -1,6 +1,6 @@
-// PBFT for byzantine clusters (paper §6.4.1; protocol 2.2, 3): signed accepts to the own cluster prepare an entry, signed
-// COMMITs to all nodes of P decide it; q of them are the decision certificate. A round-0 entry is prepared by accepts
-// that include the primary's, a round-1 entry by the primary's signed proposal and accepts.
+// PBFT for byzantine clusters (paper §6.4.1; protocol 2.2, 3): signed accepts to the own cluster prepare an entry,
+// signed COMMITs to all nodes of P decide it; q of them are the decision certificate. A round-0 entry is prepared by
+// accepts that include the primary's, a round-1 entry by the primary's signed proposal and accepts.
 
 import { fastQuorumOf, isQuorum, primaryOf, quorumOf, sameEntry, sameVote } from "../cluster/quorum.js";
 import { type Count, proofOf, type Tally } from "../cluster/tally.js";
@@ -228,7 +228,8 @@ export class Pbft implements ClusterLog {
   /** With the proposal (round 1) and a quorum of accepts: prepared, so a signed COMMIT to all of P (2.2, step 4). */
   #prepare(step: EngineStep, { state, count }: { readonly state: SlotState; readonly count: Count }): void {
     const { entry, voters } = count;
-    // A COMMIT of round 0 is followed by one of round 1 if it comes to that: COMMITs of two rounds do not count together.
+    // A COMMIT of round 0 is followed by one of round 1 if it comes to that: COMMITs of two rounds do not count
+    // together.
     if (state.decided !== undefined || !isAbove(entry, state.committed)) return;
     if (!isQuorum(this.#options.cluster, entry, voters)) return;
     if (entry.round === 1 && (state.accepted === undefined || !sameVote(state.accepted, entry))) return;

@@ -1,5 +1,5 @@
-// At the primary: where each node placed a block in round 0 (protocol 3.1). Whether the nodes differ from the primary can
-// only be said once it has placed the block itself, which may be after it heard of their choices.
+// At the primary: where each node placed a block in round 0 (protocol 3.1). Whether the nodes differ from the primary
+// can only be said once it has placed the block itself, which may be after it heard of their choices.
 
 import { sameEntry } from "../cluster/quorum.js";
 import type { Digest, Entry, NodeIndex, Slot } from "../types/ids.js";

@@ -1,5 +1,5 @@
-// What gossip tells of other clusters (protocol 8): stable heights and views, as their nodes say. It needs no quorum and
-// decides nothing; a figure is shown once so many nodes of a cluster claim at least it that one of them is correct.
+// What gossip tells of other clusters (protocol 8): stable heights and views, as their nodes say. It needs no quorum
+// and decides nothing; a figure is shown once so many nodes of a cluster claim at least it that one of them is correct.
 
 import type { Members } from "../cluster/members.js";
 import { witnessesOf } from "../cluster/quorum.js";

@@ -1,6 +1,7 @@
-// The only loop of a node, and the only place where effects are performed: a bounded batch of events goes through a turn,
-// its writes become durable in one batch, and only then do messages and replies leave (architecture, rule 2). Messages
-// that arrive meanwhile are opened at the door and wait. A broken invariant ends the node at once: half-alive is worse.
+// The only loop of a node, and the only place where effects are performed: a bounded batch of events goes through a
+// turn, its writes become durable in one batch, and only then do messages and replies leave (architecture, rule 2).
+// Messages that arrive meanwhile are opened at the door and wait. A broken invariant ends the node at once: half-alive
+// is worse.
 
 import { setImmediate as nextRound } from "node:timers/promises";
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
@@ -85,7 +86,12 @@ export class Host {
     const { topology, topologyText, node, dataPath } = options;
     const members = new Members(topology);
     const context: BlockContext = { topology, members, verifier: ed25519Verifier };
-    const store = await openLevelStore({ path: dataPath, networkId: topology.networkId, nodeId: node.id, create: true });
+    const store = await openLevelStore({
+      path: dataPath,
+      networkId: topology.networkId,
+      nodeId: node.id,
+      create: true,
+    });
     try {
       if (store.get(recordKey(0)) === undefined) {
         await store.write(genesisWrites(topology, node.cluster, topologyText), { sync: true });

@@ -1,7 +1,7 @@
-// The door of a node: bytes from an authenticated peer become an event for the core, or a counted rejection. Checked here
-// are shape, bounds, who may say what, certificates and signatures, so the core sees only what is true on its face, and
-// whatever a peer sends, nothing is thrown past this file. A signature whose message can change nothing any more is not
-// checked at all: under load that saves a quarter of the work.
+// The door of a node: bytes from an authenticated peer become an event for the core, or a counted rejection. Checked
+// here are shape, bounds, who may say what, certificates and signatures, so the core sees only what is true on its
+// face, and whatever a peer sends, nothing is thrown past this file. A signature whose message can change nothing any
+// more is not checked at all: under load that saves a quarter of the work.
 
 import { type BlockContext, decodeRequest } from "../cluster/block.js";
 import { checkCertificate } from "../cluster/certificate.js";

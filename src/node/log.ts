@@ -1,5 +1,5 @@
-// Structured logs of a node: one JSON object per line on standard output, written by pino. Names of fields and units are
-// those of the protocol note; nothing that a peer sends is logged as text.
+// Structured logs of a node: one JSON object per line on standard output, written by pino. Names of fields and units
+// are those of the protocol note; nothing that a peer sends is logged as text.
 
 import { destination, type Logger, pino } from "pino";
 

@@ -1,6 +1,6 @@
 // Counters and gauges of a node (prom-client), fed from the notes of its turns and from the door. Names carry units.
 
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 import type { Note } from "../types/effects.js";
 
 /** A flat picture of everything, for status files: name with labels -> value. */

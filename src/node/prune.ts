@@ -1,6 +1,6 @@
 // Forgets replies that need not be remembered any more (protocol 4): those of requests whose validUntil has passed in
-// record time. Which records they belong to is indexed by the last validUntil in each, so that a request costs no row of
-// its own; a few records are looked at a time.
+// record time. Which records they belong to is indexed by the last validUntil in each, so that a request costs no row
+// of its own; a few records are looked at a time.
 
 import { blockKey, expiredRange, heightOfExpiryKey, recordKey, replyKey } from "../ledger/keys.js";
 import { decodeRecord } from "../ledger/records.js";

@@ -1,5 +1,6 @@
-// Missing decisions, blocks and verdicts are asked for, and questions answered (protocol 3.4). An answer is what the node
-// has: certificates, its own present vote again, its verdicts again, or UNKNOWN, upon which the asker shows the block.
+// Missing decisions, blocks and verdicts are asked for, and questions answered (protocol 3.4). An answer is what the
+// node has: certificates, its own present vote again, its verdicts again, or UNKNOWN, upon which the asker shows the
+// block.
 
 import { decidedOf, decodeCommit } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";

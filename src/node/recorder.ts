@@ -1,6 +1,6 @@
-// Where an executed block becomes a record of the view (protocol 4, 6, 7): heights, record time, the hash chain, the rows
-// that are written together in one atomic batch, and the points at which a checkpoint is due. It follows the one order;
-// it never decides about it.
+// Where an executed block becomes a record of the view (protocol 4, 6, 7): heights, record time, the hash chain, the
+// rows that are written together in one atomic batch, and the points at which a checkpoint is due. It follows the one
+// order; it never decides about it.
 
 import type { Ordered } from "../cross/coordinator.js";
 import { digestOf } from "../crypto/hash.js";

@@ -1,29 +1,30 @@
-// One node of the protocol as a pure whole: events in, effects out (architecture, rule 1). It routes what passed the door
-// to consensus, execution and the record, keeps the timers, and says what must be durable before anything leaves. Each
-// rule lives in the folder that owns it; here is only who hands what to whom.
+// One node of the protocol as a pure whole: events in, effects out (architecture, rule 1). It routes what passed the
+// door to consensus, execution and the record, keeps the timers, and says what must be durable before anything leaves.
+// Each rule lives in the folder that owns it; here is only who hands what to whom.
 
 import type { BlockContext } from "../cluster/block.js";
-import { makeBlock, noOpBlock } from "../cluster/block.js";
+import { noOpBlock } from "../cluster/block.js";
 import { decidedOf } from "../cluster/certificate.js";
 import { Coordinator } from "../cross/coordinator.js";
 import type { ExecutionStep } from "../execution/engine.js";
 import { Batcher } from "../intra/batch.js";
-import { Checkpoints, type StableCheckpoint } from "../intra/checkpoint.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
-import { blockKey, checkpointKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
-import type { Block, Request } from "../types/block.js";
+import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
+import type { Block } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
-import type { ClusterId, Digest, NodeRef } from "../types/ids.js";
+import type { Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { type Checkpoint, type Result, unreachable, type Verified } from "../types/message.js";
-import { type Certificate, certificateSchema, storedSlotSchema } from "../types/schema.js";
+import { type Result, unreachable, type Verified } from "../types/message.js";
+import { type Certificate, storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Timers } from "../viewchange/timers.js";
 import { Intake } from "./intake.js";
+import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
 import { Recorder } from "./recorder.js";
 import type { Restored } from "./restore.js";
+import { Truncation } from "./truncation.js";
 
 /** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
 export interface Now {
@@ -53,13 +54,12 @@ export class Replica {
   readonly #intake: Intake;
   readonly #queries: Queries;
   readonly #recorder: Recorder;
-  readonly #checkpoints: Checkpoints;
+  readonly #truncation: Truncation;
+  readonly #proposer: Proposer;
   readonly #noOp: Block;
   readonly #changed = new Set<number>();
   /** Blocks that votes name and this node has not, with those who voted. */
   readonly #wanted = new Map<Digest, NodeRef[]>();
-  /** A stable checkpoint that this node's own records have not reached yet. */
-  #stable: StableCheckpoint | undefined;
   /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
   #ahead: Verified[] = [];
 
@@ -86,11 +86,14 @@ export class Replica {
       recorded: restored.recorded,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
-    this.#checkpoints = new Checkpoints({
-      cluster: this.#own,
+    this.#truncation = new Truncation({
+      self,
+      members,
+      engine: this.coordinator.engine,
+      recorder: this.#recorder,
       stable: restored.stable.slot,
-      done: restored.progress.slot,
     });
+    this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
       topology,
       self,
@@ -191,7 +194,8 @@ export class Replica {
 
   /** The end of a turn: new blocks, and every slot that changed, once. */
   finish(now: Now, out: Effects): void {
-    this.#proposeReady(now, out);
+    // What a proposal leads to at once may make room for the next.
+    while (this.#proposer.proposeNext(now)) this.#collect(now, out);
     for (const slot of [...this.#changed].sort((a, b) => a - b)) {
       const stored = this.coordinator.engine.stored(slot);
       if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
@@ -235,7 +239,8 @@ export class Replica {
         for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
         return;
       case "checkpoint":
-        return this.#onCheckpoint({ ...verified, message }, out);
+        this.#truncation.onCheckpoint({ ...verified, message }, out);
+        return this.#forgetStable(out);
       default:
         unreachable(message);
     }
@@ -366,84 +371,13 @@ export class Replica {
       for (const request of block.requests) this.#timers.stop(`request:${request.hash}`);
       this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
       out.notes.push({ kind: "recorded", height, finalSequence, block });
-      if (this.#checkpoints.advance(progress.slot)) this.#sendCheckpoint({ height, hash, finalSequence }, out);
+      this.#truncation.onRecord({ slot: progress.slot, height, hash, finalSequence }, out);
     }
     this.#forgetStable(out);
   }
 
-  #sendCheckpoint(
-    {
-      height,
-      hash,
-      finalSequence,
-    }: { readonly height: number; readonly hash: Digest } & Pick<Checkpoint, "finalSequence">,
-    out: Effects,
-  ): void {
-    const { self, members } = this.#options;
-    const { slot } = this.#recorder.progress;
-    const decided = this.coordinator.engine.decisionAt(slot);
-    if (decided === undefined) return;
-    const message: Checkpoint = {
-      kind: "checkpoint",
-      cluster: self.cluster,
-      node: self.node,
-      slot,
-      sequence: decided.entry.sequence,
-      height,
-      record: hash,
-      finalSequence,
-      state: this.#recorder.stateRoot(),
-    };
-    out.send.push({ to: members.nodesOf([self.cluster]), message });
-  }
-
-  #onCheckpoint({ message, signed }: Verified<Checkpoint>, out: Effects): void {
-    if (signed === undefined || message.cluster !== this.#options.self.cluster) return;
-    const stable = this.#checkpoints.onCheckpoint(message, signed);
-    if (stable === undefined) return;
-    const { slot, height } = stable.checkpoint;
-    out.notes.push({ kind: "stable", slot, height });
-    this.#stable = stable;
-    this.#forgetStable(out);
-  }
-
-  /** The log forgets what is below a stable checkpoint once this node, too, has it in its records. */
   #forgetStable(out: Effects): void {
-    if (this.#stable === undefined || this.#recorder.progress.slot < this.#stable.checkpoint.slot) return;
-    const { checkpoint, certificate } = this.#stable;
-    this.#stable = undefined;
-    // Written only now: after a restart the log begins where this says, so nothing above may be missing below it.
-    out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(certificate) });
-    for (const slot of this.coordinator.engine.forget(checkpoint.slot, checkpoint.sequence)) {
-      this.#changed.delete(slot);
-      out.persist.push({ key: slotKey(slot), value: undefined });
-    }
-  }
-
-  /** The primary's next blocks: whatever is ready; behind a known final at once, if need be a no-op (3.3). */
-  #proposeReady(now: Now, out: Effects): void {
-    const { engine } = this.coordinator;
-    if (!engine.isPrimary) return;
-    while (engine.hasRoom) {
-      const clusters = this.#batcher.next();
-      if (clusters === undefined) break;
-      this.#propose(now, clusters, out);
-    }
-    if (this.coordinator.isClockBehind) {
-      const own = [this.#options.self.cluster];
-      if (!engine.hasRoom || !this.#propose(now, own, out)) this.coordinator.propose(this.#noOp);
-    }
-    this.#collect(now, out);
-  }
-
-  #propose(now: Now, clusters: readonly ClusterId[], out: Effects): boolean {
-    const requests = this.#batcher.take(clusters);
-    if (requests.length === 0) return false;
-    const block = makeBlock({ clusters, time: blockTime(now, requests), requests });
-    this.#batcher.proposed(block.digest, clusters, requests);
-    this.coordinator.propose(block);
-    this.#collect(now, out);
-    return true;
+    for (const slot of this.#truncation.forget(out)) this.#changed.delete(slot);
   }
 
   #start(now: Now, name: TimerName, delay: number): void {
@@ -458,9 +392,4 @@ export class Replica {
     for (const stored of restored.slots) this.coordinator.restore({ kind: "restored", slot: stored });
     this.coordinator.engine.step({ kind: "final", sequence: restored.head.finalSequence });
   }
-}
-
-/** The primary's clock, but never so far back that a request it took in is valid for too long. */
-function blockTime(now: Now, requests: readonly Request[]): number {
-  return requests.reduce((time, { validUntil }) => Math.max(time, validUntil - limits.requestLifetimeMs), now.time);
 }

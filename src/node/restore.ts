@@ -1,6 +1,6 @@
 // What a node takes back from its store at start: the end of its view, its accounts and consumed ids, and everything it
-// said about slots that are not below a stable checkpoint. Also the first content of a new store. After a start the node
-// contradicts nothing that it said before it (protocol 6).
+// said about slots that are not below a stable checkpoint. Also the first content of a new store. After a start the
+// node contradicts nothing that it said before it (protocol 6).
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { genesisAccounts } from "../cluster/genesis.js";
@@ -25,13 +25,22 @@ import type { Store } from "../ledger/store.js";
 import { type Block, requestId } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Write } from "../types/effects.js";
-import { type ClusterId, type Digest, fromHex, NO_SEQUENCE, type PublicKey, type Sequence, type Slot, toHex } from "../types/ids.js";
+import {
+  type ClusterId,
+  type Digest,
+  fromHex,
+  NO_SEQUENCE,
+  type PublicKey,
+  type Sequence,
+  type Slot,
+  toHex,
+} from "../types/ids.js";
 import {
   certificateSchema,
   checkpointSchema,
+  type StoredSlot,
   storedAccountSchema,
   storedReplySchema,
-  type StoredSlot,
   storedSlotSchema,
 } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
@@ -95,7 +104,11 @@ async function readAccounts(store: Store): Promise<AccountValue[]> {
   const accounts: AccountValue[] = [];
   for await (const [key, value] of store.range(prefixRange("account"))) {
     const { balance, owner } = storedAccountSchema.decode(value);
-    accounts.push({ account: accountOfKey(key), balance, owner: owner.length === 0 ? undefined : toHex<PublicKey>(owner) });
+    accounts.push({
+      account: accountOfKey(key),
+      balance,
+      owner: owner.length === 0 ? undefined : toHex<PublicKey>(owner),
+    });
   }
   return accounts;
 }
@@ -150,7 +163,9 @@ function isRecorded(store: Store, digest: Digest): boolean {
 }
 
 function digestsOf({ decided, accepted, selfAssigned }: StoredSlot): Digest[] {
-  return [decided, accepted, selfAssigned].flatMap((entry) => (entry === undefined ? [] : [toHex<Digest>(entry.digest)]));
+  return [decided, accepted, selfAssigned].flatMap((entry) =>
+    entry === undefined ? [] : [toHex<Digest>(entry.digest)],
+  );
 }
 
 function decodeProgress(row: Uint8Array): Progress {

@@ -1,9 +1,9 @@
 // One turn: a bounded batch of events through the replica, and what came out of it as a plan: what to write, and which
-// bytes go to whom (architecture, rule 2). Pure: the host performs the plan, the simulator may crash a node in the middle
-// of it. A message is encoded and signed once, however many nodes it goes to; what a node says to itself comes back as an
-// event, after the write.
+// bytes go to whom (architecture, rule 2). Pure: the host performs the plan, the simulator may crash a node in the
+// middle of it. A message is encoded and signed once, however many nodes it goes to; what a node says to itself comes
+// back as an event, after the write.
 
-import { signingBytes, type Signer } from "../crypto/signature.js";
+import { type Signer, signingBytes } from "../crypto/signature.js";
 import { type Effects, type Event, type Note, noEffects, type Write } from "../types/effects.js";
 import { type NetworkId, type NodeRef, nodeKey, type PublicKey } from "../types/ids.js";
 import { carriage, type Message, type Verified } from "../types/message.js";

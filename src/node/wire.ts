@@ -99,10 +99,7 @@ export function attachmentOf(message: Message): Block | undefined {
 }
 
 /** A node's message, but for requests, from its parts. The block's requests are checked, signatures included. */
-export function openMessage(
-  opened: Opened,
-  context: OpeningContext,
-): NodeMessage | Rejection {
+export function openMessage(opened: Opened, context: OpeningContext): NodeMessage | Rejection {
   try {
     return decodeMessage(opened, context);
   } catch (error) {
@@ -110,10 +107,7 @@ export function openMessage(
   }
 }
 
-function decodeMessage(
-  { kind, body, block: blockBytes }: Opened,
-  context: OpeningContext,
-): NodeMessage | Rejection {
+function decodeMessage({ kind, body, block: blockBytes }: Opened, context: OpeningContext): NodeMessage | Rejection {
   switch (kind) {
     case "propose":
     case "super-propose":
@@ -185,11 +179,7 @@ function withDigest<M extends NodeMessage>(bytes: Uint8Array, make: (digest: Dig
 }
 
 /** A block that is known by digest was checked before; signatures are the cost of a block, so that matters. */
-function openBlock(
-  bytes: Uint8Array,
-  digest: Digest,
-  context: OpeningContext,
-): Block | Rejection {
+function openBlock(bytes: Uint8Array, digest: Digest, context: OpeningContext): Block | Rejection {
   const known = context.knownBlock(digest);
   if (known !== undefined) return Buffer.compare(known.bytes, bytes) === 0 ? known : "bad-block";
   const decoded = decodeBlock(bytes, context, !context.vouched);

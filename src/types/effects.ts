@@ -12,7 +12,13 @@ export type Event =
   | { readonly kind: "message"; readonly verified: Verified }
   | { readonly kind: "request"; readonly request: Request; readonly from: PublicKey }
   /** A client's request that the door refused, well-formed enough to be answered. */
-  | { readonly kind: "refused"; readonly client: PublicKey; readonly nonce: number; readonly hash: Digest; readonly code: Refusal }
+  | {
+      readonly kind: "refused";
+      readonly client: PublicKey;
+      readonly nonce: number;
+      readonly hash: Digest;
+      readonly code: Refusal;
+    }
   | { readonly kind: "read"; readonly read: Read; readonly from: PublicKey }
   /** Time has reached the `wakeAt` of an earlier turn. */
   | { readonly kind: "tick" };

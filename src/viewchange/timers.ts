@@ -1,6 +1,6 @@
 // Timers as data: the core asks for none of the host's clocks; it notes what is due when, and a tick event brings what
-// has become due (protocol 2.4, 3.4, 5). Delays double with each firing of the same name, capped, and fall back when the
-// timer is stopped, that is on progress.
+// has become due (protocol 2.4, 3.4, 5). Delays double with each firing of the same name, capped, and fall back when
+// the timer is stopped, that is on progress.
 
 import { limits } from "../types/limits.js";
 

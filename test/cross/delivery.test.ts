@@ -1,5 +1,5 @@
-// The one order (protocol 3.3): whatever the order in which decisions and final sequences become known, clusters deliver
-// what they share in the same order, and nothing is left behind once the clocks have moved on.
+// The one order (protocol 3.3): whatever the order in which decisions and final sequences become known, clusters
+// deliver what they share in the same order, and nothing is left behind once the clocks have moved on.
 
 import fc from "fast-check";
 import { expect, it } from "vitest";

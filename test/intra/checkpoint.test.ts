@@ -1,5 +1,5 @@
-// Checkpoints over a whole network (protocol 6): nodes sign the same points, the log is forgotten below them, and a cluster
-// goes on for longer than its window.
+// Checkpoints over a whole network (protocol 6): nodes sign the same points, the log is forgotten below them, and a
+// cluster goes on for longer than its window.
 
 import { expect, it } from "vitest";
 import { prefixRange } from "../../src/ledger/keys.js";

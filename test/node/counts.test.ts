@@ -1,9 +1,9 @@
 // Messages per block, counted on the network and compared with what the protocol says, kind by kind. A message to
 // several nodes counts once for each of them, what a node says to itself not at all. n: nodes of each cluster, p = |P|.
 //
-// Clock no-ops (protocol 3.3) are counted apart: in an idle network every cluster of P but the one whose sequence is the
-// final one needs one, which costs what a block of its own would cost, less request and reply. RESULTs are those of the
-// one validator, the initiator (protocol 4).
+// Clock no-ops (protocol 3.3) are counted apart: in an idle network every cluster of P but the one whose sequence is
+// the final one needs one, which costs what a block of its own would cost, less request and reply. RESULTs are those of
+// the one validator, the initiator (protocol 4).
 
 import { describe, expect, test } from "vitest";
 import { noOpBlock } from "../../src/cluster/block.js";
@@ -45,7 +45,8 @@ const expected: Readonly<Record<FailureModel, Readonly<Record<string, (n: number
       propose: n - 1,
       "super-propose": p - 1,
       accept: n - 1,
-      // In each other cluster: the primary's with the block to its backups, then all n to π(i), backups to their primary.
+      // In each other cluster: the primary's with the block to its backups, then all n to π(i), backups to their
+      // primary.
       "super-accept": (p - 1) * (n - 1 + n + n - 1),
       commit: p * (p * n - 1),
       result: (p - 1) * n,

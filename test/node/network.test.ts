@@ -1,5 +1,5 @@
-// Whole networks of real replicas under random workloads and schedules. Every run is a function of its seed, which is in
-// the test's name; SEEDS=from-to explores others. In the end everything is answered, and the offline audit finds all
+// Whole networks of real replicas under random workloads and schedules. Every run is a function of its seed, which is
+// in the test's name; SEEDS=from-to explores others. In the end everything is answered, and the offline audit finds all
 // views sound, equal within a cluster and in agreement with each other, and the supply conserved (protocol 10).
 
 import { describe, expect, test } from "vitest";

@@ -8,8 +8,14 @@ import { freePorts, sharper, sharperJson, withFolder } from "./commands.js";
 
 interface Demo {
   readonly verdict: string;
-  readonly load: { readonly result: { readonly failedOtherThanByFunds: number; readonly intra: { readonly count: number } } };
-  readonly audit: { readonly records: number; readonly crossBlocks: number; readonly nodes: readonly { readonly behind: number }[] };
+  readonly load: {
+    readonly result: { readonly failedOtherThanByFunds: number; readonly intra: { readonly count: number } };
+  };
+  readonly audit: {
+    readonly records: number;
+    readonly crossBlocks: number;
+    readonly nodes: readonly { readonly behind: number }[];
+  };
   readonly nodes: readonly { readonly residentBytes: number }[];
 }
 
@@ -26,7 +32,9 @@ it.each(["crash", "byzantine"])("a %s network moves money across shards and its 
     const verified = await sharperJson<{ readonly verdict: string }>("ledger", "verify", "--data", join(net, "data"));
     expect(verified.verdict).toBe("CONSISTENT");
     const svg = join(net, "ledger.svg");
-    expect((await sharper("ledger", "graph", "--data", join(net, "data"), "--format", "svg", "--out", svg)).code).toBe(0);
+    expect((await sharper("ledger", "graph", "--data", join(net, "data"), "--format", "svg", "--out", svg)).code).toBe(
+      0,
+    );
     expect(await readFile(svg, "utf8")).toContain("<svg");
   });
 });
@@ -34,7 +42,18 @@ it.each(["crash", "byzantine"])("a %s network moves money across shards and its 
 it("a network that is stopped and started again goes on where it was", async () => {
   await withFolder(async (net) => {
     const port = String(await freePorts(7));
-    const fresh = ["topology", "new", "--mix", "crash,byzantine", "--accounts", "40", "--base-port", port, "--out", net];
+    const fresh = [
+      "topology",
+      "new",
+      "--mix",
+      "crash,byzantine",
+      "--accounts",
+      "40",
+      "--base-port",
+      port,
+      "--out",
+      net,
+    ];
     expect((await sharper(...fresh)).code).toBe(0);
     const topology = join(net, "topology.yaml");
     const client = ["--topology", topology, "--key", join(net, "clients", "client0.key")];
@@ -45,7 +64,16 @@ it("a network that is stopped and started again goes on where it was", async () 
       for (const to of ["client1-0", "client1-1", "client1-2", "client1-3"]) {
         expect((await sharper("transfer", ...client, "--from", "client0-0", "--to", to, "--amount", "5")).code).toBe(0);
       }
-      const tooMuch = await sharper("transfer", ...client, "--from", "client0-0", "--to", "client1-0", "--amount", "9999999999");
+      const tooMuch = await sharper(
+        "transfer",
+        ...client,
+        "--from",
+        "client0-0",
+        "--to",
+        "client1-0",
+        "--amount",
+        "9999999999",
+      );
       expect(tooMuch.code).toBe(3);
       const others = await sharper("transfer", ...client, "--from", "client1-0", "--to", "client0-0", "--amount", "1");
       expect(others.code).toBe(3);
@@ -54,7 +82,9 @@ it("a network that is stopped and started again goes on where it was", async () 
       expect((await sharper("devnet", "status", net)).code).toBe(1);
       await sharperJson("devnet", "up", net);
       expect(await balances(client)).toEqual(before.map((balance, i) => (i === 0 ? balance - 20n : balance + 5n)));
-      expect((await sharper("transfer", ...client, "--from", "client0-1", "--to", "client1-0", "--amount", "7")).code).toBe(0);
+      expect(
+        (await sharper("transfer", ...client, "--from", "client0-1", "--to", "client1-0", "--amount", "7")).code,
+      ).toBe(0);
     } finally {
       await sharper("devnet", "down", net);
     }
@@ -70,7 +100,8 @@ it("a node refuses another node's key, an unknown id and a template", async () =
     const topology = join(net, "topology.yaml");
     const run = (node: string, key: string) =>
       sharper("node", "--topology", topology, "--node", node, "--key", key, "--data", join(net, "data"), "--json");
-    const code = ({ stderr }: { readonly stderr: string }) => (JSON.parse(stderr) as { error: { code: string } }).error.code;
+    const code = ({ stderr }: { readonly stderr: string }) =>
+      (JSON.parse(stderr) as { error: { code: string } }).error.code;
     const wrongKey = await run("c1n0", join(net, "nodes", "c1n1.key"));
     expect([wrongKey.code, code(wrongKey)]).toEqual([2, "wrong-key"]);
     const unknown = await run("c9n9", join(net, "nodes", "c1n1.key"));

@@ -1,5 +1,5 @@
-// What a node or client could send if it lied: messages made by hand, with real keys, and delivered to one node of a test
-// network that is otherwise silent.
+// What a node or client could send if it lied: messages made by hand, with real keys, and delivered to one node of a
+// test network that is otherwise silent.
 
 import { decodeRequest, makeBlock } from "../../src/cluster/block.js";
 import { ed25519Verifier } from "../../src/crypto/signature.js";

@@ -1,5 +1,5 @@
-// The setting of the tests of bad input: a network of both models with some blocks behind it, and deliveries that must not
-// leave a trace on any disk.
+// The setting of the tests of bad input: a network of both models with some blocks behind it, and deliveries that must
+// not leave a trace on any disk.
 
 import { expect } from "vitest";
 import type { Digest, Entry } from "../../src/types/ids.js";

@@ -1,5 +1,5 @@
-// Wilder schedules for a test network, each a function of its seed: links that overtake each other while each stays first
-// in, first out; turns that take many events at once; lost messages.
+// Wilder schedules for a test network, each a function of its seed: links that overtake each other while each stays
+// first in, first out; turns that take many events at once; lost messages.
 
 import type { Packet, TestNetwork } from "./network.js";
 

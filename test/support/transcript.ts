@@ -1,6 +1,6 @@
-// What is said in a test network, written down: one line for each message that a node sends, with everyone it goes to, and
-// one for each record. Blocks are called X, Y, Z in the order in which they appear, so that transcripts can be read, and
-// compared with golden ones. A node's words to itself are not on the network and not in here.
+// What is said in a test network, written down: one line for each message that a node sends, with everyone it goes to,
+// and one for each record. Blocks are called X, Y, Z in the order in which they appear, so that transcripts can be
+// read, and compared with golden ones. A node's words to itself are not on the network and not in here.
 
 import { noOpBlock } from "../../src/cluster/block.js";
 import type { TurnPlan } from "../../src/node/turn.js";

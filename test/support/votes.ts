@@ -1,5 +1,6 @@
-// Watches every vote of every node of a test network, over restarts: a node never says two different things in one ballot
-// about a slot or about a block (protocol 2.3), and says nothing that is not in its durable state (protocol 10, I8).
+// Watches every vote of every node of a test network, over restarts: a node never says two different things in one
+// ballot about a slot or about a block (protocol 2.3), and says nothing that is not in its durable state (protocol 10,
+// I8).
 
 import { noOpBlock } from "../../src/cluster/block.js";
 import { sameEntry } from "../../src/cluster/quorum.js";

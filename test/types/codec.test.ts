@@ -1,5 +1,5 @@
-// One value, one encoding: that the schema in code is the published one, that a library which knows only wire.proto reads
-// and writes the same bytes, and that no bytes but the one encoding of a value are ever accepted.
+// One value, one encoding: that the schema in code is the published one, that a library which knows only wire.proto
+// reads and writes the same bytes, and that no bytes but the one encoding of a value are ever accepted.
 
 import { readFileSync } from "node:fs";
 import { isDeepStrictEqual } from "node:util";
