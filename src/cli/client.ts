@@ -5,9 +5,9 @@ import { dirname } from "node:path";
 import type { Argv } from "yargs";
 import { type Client, connect, loadTopology, type Outcome } from "../client/sdk.js";
 import { CodedError } from "../types/codes.js";
-import { type ClusterId, showSequence } from "../types/ids.js";
+import { type AccountId, type ClusterId, isAccountId, showSequence } from "../types/ids.js";
 import type { Topology } from "../types/topology.js";
-import { type CommonOptions, printJson, printLine } from "./output.js";
+import { type CommonOptions, ExitCode, exitCodeOfRejection, fail, printJson, printLine } from "./output.js";
 
 export interface ClientOptions extends CommonOptions {
   readonly topology: string;
@@ -43,23 +43,24 @@ export async function withClient<T>(
   }
 }
 
-/** Shows how a request ended; throws what decides about the exit code unless it was committed. */
-export function showOutcome(outcome: Outcome, options: ClientOptions): void {
+/** Shows how a request ended, and returns the exit code that belongs to it. */
+export function showOutcome(outcome: Outcome, options: ClientOptions): ExitCode {
   if (options.json === true) printJson(documentOf(outcome));
   switch (outcome.outcome) {
     case "committed": {
       const { cluster, height, sequence, latencyMs } = outcome;
       const where = `cluster ${cluster}, height ${height}, sequence ${showSequence(sequence)}`;
       if (options.json !== true) printLine(`committed: ${where}, in ${latencyMs.toFixed(1)} ms`);
-      return;
+      return ExitCode.ok;
     }
     case "rejected": {
       const { record, code, message } = outcome;
       const where = record && ` (recorded as failed: cluster ${record.cluster}, height ${record.height})`;
-      throw new CodedError(code, `rejected, ${code}: ${message}${where ?? ""}`);
+      const error = new CodedError(code, `rejected, ${code}: ${message}${where ?? ""}`);
+      return fail(error, options, exitCodeOfRejection(code));
     }
     case "unknown":
-      throw new CodedError("outcome-unknown", unknownMessage(outcome, options));
+      return fail(new CodedError("outcome-unknown", unknownMessage(outcome, options)), options);
   }
 }
 
@@ -76,11 +77,20 @@ function unknownMessage({ request, lastRefusal }: UnknownOutcome, { topology, ke
   );
 }
 
+/** As the ledger commands show records, sequences included. */
 function documentOf(outcome: Outcome): object {
-  if (outcome.outcome === "committed") return outcome;
+  if (outcome.outcome === "committed") return { ...outcome, sequence: showSequence(outcome.sequence) };
   const { request: sent, ...rest } = outcome;
   const { bytes, ...request } = sent;
-  return { ...rest, request: { ...request, resume: tokenOf(bytes) } };
+  const record = "record" in rest && rest.record && { ...rest.record, sequence: showSequence(rest.record.sequence) };
+  return { ...rest, ...(record && { record }), request: { ...request, resume: tokenOf(bytes) } };
+}
+
+/** An account as the user typed it; refused by name, before anything is connected. */
+export function accountOf(text: string): AccountId {
+  if (isAccountId(text)) return text;
+  const rule = "use 1 to 64 of A-Z a-z 0-9 . _ : - and begin with a letter or digit";
+  throw new CodedError("bad-account", `"${text}" is no account name; ${rule}`);
 }
 
 function tokenOf(bytes: Uint8Array): string {

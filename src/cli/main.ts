@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 // The `sharper` command. The table below is all that it knows of its commands before one of them runs: a command's
 // module, and with it the network or the database, is loaded only when it is the one called, so that help and short
-// commands start quickly.
+// commands start quickly. On a Node that is too old nothing is loaded at all.
 
-import { type CommandEntry, runProgram } from "./program.js";
+import { nodeProblem } from "./node-version.js";
+import type { CommandEntry } from "./program.js";
 
 const commands: readonly CommandEntry[] = [
   {
@@ -17,7 +18,7 @@ const commands: readonly CommandEntry[] = [
     describe: "Start, look at and stop all nodes of a network on this machine",
     load: () => import("./devnet.js"),
   },
-  { name: "account", describe: "Open an account owned by a client's key", load: () => import("./account.js") },
+  { name: "account", describe: "Open accounts, show them, list those of a key", load: () => import("./account.js") },
   { name: "balance", describe: "Show balances of accounts", load: () => import("./balance.js") },
   { name: "transfer", describe: "Move money between accounts", load: () => import("./transfer.js") },
   { name: "load", describe: "Generate load and measure throughput and latency", load: () => import("./load.js") },
@@ -38,4 +39,13 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exit(error.code === "EPIPE" ? 0 : 1);
 });
 
-await runProgram(process.argv.slice(2), commands);
+const args = process.argv.slice(2);
+const problem = nodeProblem(process.versions.node);
+if (problem === undefined) {
+  const { runProgram } = await import("./program.js");
+  await runProgram(args, commands);
+} else {
+  const error = { code: "node-too-old", message: problem };
+  process.stderr.write(args.includes("--json") ? `${JSON.stringify({ error })}\n` : `sharper: ${problem}\n`);
+  process.exitCode = 2;
+}

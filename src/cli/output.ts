@@ -4,7 +4,7 @@
 // completely.
 
 import Table from "cli-table3";
-import { CodedError, REFUSALS, RESULTS } from "../types/codes.js";
+import { CodedError } from "../types/codes.js";
 
 /** How a command ended. Part of the documented interface: numbers never change. */
 export const ExitCode = {
@@ -37,8 +37,8 @@ export type Row = Readonly<Record<string, Cell>>;
 
 /** The exit codes of coded errors that are not plain wrong input (`usage`), which is what all others mean. */
 const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
-  ...[...RESULTS, ...REFUSALS].map((code) => [code, ExitCode.rejected] as const),
   ["check-failed", ExitCode.checkFailed],
+  ["store-corrupt", ExitCode.checkFailed],
   ["outcome-unknown", ExitCode.unknown],
   ["busy", ExitCode.unavailable],
   ["cluster-unavailable", ExitCode.unavailable],
@@ -52,6 +52,11 @@ const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
 export function exitCodeOf(error: unknown): ExitCode {
   const code = codeOf(error);
   return code === undefined ? ExitCode.bug : (exitCodes.get(code) ?? ExitCode.usage);
+}
+
+/** The exit code of what the network rejected with this code; the same code thrown here is wrong usage. */
+export function exitCodeOfRejection(code: string): ExitCode {
+  return exitCodes.get(code) ?? ExitCode.rejected;
 }
 
 /** Prints a document for programs: one line of JSON; amounts become decimal strings, since JSON readers round. */
@@ -83,11 +88,10 @@ export function renderTable(rows: readonly Row[]): string {
 }
 
 /** Prints an error the way the options ask for, and returns the exit code that belongs to it. */
-export function fail(error: unknown, { json }: CommonOptions): ExitCode {
-  const exitCode = exitCodeOf(error);
+export function fail(error: unknown, { json }: CommonOptions, exitCode = exitCodeOf(error)): ExitCode {
   const bug = exitCode === ExitCode.bug;
   const code = codeOf(error) ?? "internal";
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (json === true) {
     process.stderr.write(`${toJson({ error: { code, message } })}\n`);
   } else if (bug && error instanceof Error) {
@@ -117,27 +121,48 @@ export async function runCommand(
 let interrupted: AbortController | undefined;
 
 /**
- * For commands that clean up on Ctrl-C: a signal that the first Ctrl-C aborts. A second one ends the process at once.
+ * For commands that clean up on Ctrl-C (or SIGTERM, or a terminal that is closed): a signal that the first one aborts.
+ * A second one ends the process at once.
  * A command that never asks for it is ended by the first Ctrl-C in the platform's way, which shells report as 130 too.
  */
 export function interruption(): AbortSignal {
   if (interrupted !== undefined) return interrupted.signal;
   const controller = new AbortController();
   interrupted = controller;
-  process.once("SIGINT", () => {
-    process.once("SIGINT", () => process.exit(ExitCode.interrupted));
-    controller.abort();
-  });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.once(signal, () => {
+      process.once(signal, () => process.exit(ExitCode.interrupted));
+      controller.abort();
+    });
+  }
   return controller.signal;
 }
 
-/** Our coded errors and the operating system's (ENOENT, EACCES, ...), which carry a code in the same place. */
+/** Our coded errors, the operating system's (ENOENT, EACCES, ...) and the database's, which carry a code alike. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof CodedError) return error.code;
-  if (error instanceof Error && "syscall" in error && "code" in error && typeof error.code === "string")
-    return error.code;
-  return undefined;
+  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return undefined;
+  if (error.code.startsWith("LEVEL_")) return "store-corrupt";
+  return "syscall" in error ? error.code : undefined;
 }
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const { code = "", path, cause } = error as NodeJS.ErrnoException;
+  if (code.startsWith("LEVEL_")) {
+    const reason = cause instanceof Error ? cause.message : error.message;
+    return `the data cannot be read: ${reason}; keep the folder aside and start with an empty one`;
+  }
+  const meaning = systemMeanings.get(code);
+  return meaning === undefined || path === undefined ? error.message : `${path} ${meaning}`;
+}
+
+const systemMeanings: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "does not exist; give the path of one that does"],
+  ["EISDIR", "is a folder; give the path of a file"],
+  ["ENOTDIR", "is not in a folder; give another path"],
+  ["EACCES", "cannot be opened: its owner has not permitted it"],
+]);
 
 function toJson(value: unknown): string {
   return JSON.stringify(value, (_key, field) => (typeof field === "bigint" ? field.toString() : field));

@@ -4,7 +4,7 @@
 
 import yargs, { type Argv, type CommandModule } from "yargs";
 import { CodedError } from "../types/codes.js";
-import { ExitCode, fail } from "./output.js";
+import { ExitCode, fail, printLine } from "./output.js";
 
 export interface CommandEntry {
   readonly name: string;
@@ -34,7 +34,9 @@ export async function runProgram(args: readonly string[], commands: readonly Com
       const names = commands.map(({ name }) => name).join(", ");
       throw new CodedError("usage", `unknown command ${word}; the commands are ${names}; see "sharper --help"`);
     }
-    await program.parseAsync();
+    const { help } = await program.parseAsync();
+    // Below every help page; an epilogue of yargs would only be shown on the first.
+    if (help === true) printExitCodes();
   } catch (error) {
     process.exitCode = fail(error, { json });
   }
@@ -46,7 +48,6 @@ function baseProgram(args: readonly string[], helpCommand: string): Argv {
     .scriptName("sharper")
     .usage("$0 <command> [options]")
     .option("json", { type: "boolean", describe: "Print one JSON document on stdout, errors as JSON on stderr" })
-    .epilogue(`Exit codes: ${exitCodes}`)
     .help()
     .alias("help", "h")
     .version()
@@ -77,18 +78,22 @@ const exitCodes = [
   [ExitCode.checkFailed, "a check failed"],
   [ExitCode.usage, "wrong usage or input"],
   [ExitCode.rejected, "rejected by the network"],
-  [ExitCode.unknown, "outcome unknown"],
+  [ExitCode.unknown, "outcome unknown; the message says how to find out"],
   [ExitCode.unavailable, "network unavailable or deadline passed"],
   [ExitCode.bug, "a bug of sharper"],
   [ExitCode.interrupted, "interrupted"],
-]
-  .map(([code, meaning]) => `${code} ${meaning}`)
-  .join(", ");
+] as const;
+
+function printExitCodes(): void {
+  printLine("\nExit codes:");
+  for (const [code, meaning] of exitCodes) printLine(`${String(code).padStart(5)}  ${meaning}`);
+}
 
 function usageError(message: string, helpCommand: string): CodedError {
   const sentence = message
     .split("\n")
-    .filter((line) => line !== "")
+    .filter((line) => line !== "" && line !== "Invalid values:")
+    .map((line) => line.replace(/^ *Argument: (\S+), Given: (.*), Choices: (.*)$/, "--$1 is $2; it must be one of $3"))
     .map((line) => `${line.charAt(0).toLowerCase()}${line.slice(1)}`)
     .join("; ");
   return new CodedError("usage", `${sentence}; see "${helpCommand}"`);

@@ -60,23 +60,25 @@ function transferOptions(program: Argv<object>): Argv<TransferOptions> {
     .example("$0 transfer --topology T --key K --resume TOKEN", "What became of a request of unknown outcome");
 }
 
-async function transfer(options: TransferOptions): Promise<void> {
+async function transfer(options: TransferOptions): Promise<ExitCode> {
   const deadlineMs = deadlineMsOf(options);
   if (options.resume !== undefined) {
     const bytes = Buffer.from(options.resume, "base64url");
-    showOutcome(await withClient(options, (client) => client.resolve(bytes, { deadlineMs })), options);
-    return;
+    return showOutcome(await withClient(options, (client) => client.resolve(bytes, { deadlineMs })), options);
   }
   const movement = movementOf(options);
   const submit = (client: Client): Promise<Outcome> =>
     client.submit({ operations: [{ kind: "transfer", ...movement }], deadlineMs });
-  showOutcome(await withClient(options, submit, (topology) => initiator(movement, topology)), options);
+  return showOutcome(await withClient(options, submit, (topology) => initiator(movement, topology)), options);
 }
 
 function movementOf({ from, to, amount, debit, credit }: TransferOptions): Movement {
   if (from !== undefined && to !== undefined && amount !== undefined) {
     const value = amountOf(amount, "--amount");
-    return { debits: [{ account: from, amount: value }], credits: [{ account: to, amount: value }] };
+    return {
+      debits: [{ account: accountOf(from), amount: value }],
+      credits: [{ account: accountOf(to), amount: value }],
+    };
   }
   if (debit !== undefined && credit !== undefined) {
     return { debits: debit.map(postingOf), credits: credit.map(postingOf) };
@@ -86,19 +88,21 @@ function movementOf({ from, to, amount, debit, credit }: TransferOptions): Movem
 
 function postingOf(text: string): PostingOrder {
   const at = text.lastIndexOf("=");
-  if (at > 0) return { account: text.slice(0, at), amount: amountOf(text.slice(at + 1), `the amount of "${text}"`) };
+  if (at > 0) {
+    return { account: accountOf(text.slice(0, at)), amount: amountOf(text.slice(at + 1), `the amount of "${text}"`) };
+  }
   throw new CodedError("usage", `"${text}" is no ACCOUNT=AMOUNT, such as a0=5`);
 }
 
 function amountOf(text: string, what: string): bigint {
-  if (/^[0-9]{1,20}$/.test(text)) return BigInt(text);
-  throw new CodedError("usage", `${what} is "${text}"; it must be a whole number of at most 20 digits`);
+  const amount = /^[0-9]{1,20}$/.test(text) ? BigInt(text) : 0n;
+  if (amount >= 1n && amount <= limits.supplyMax) return amount;
+  throw new CodedError("usage", `${what} is "${text}"; it must be a whole number from 1 to ${limits.supplyMax}`);
 }
 
-/** Only its nodes are needed. Accounts that are no names are left to the client, which says so. */
+/** Only its nodes are needed. */
 function initiator({ debits, credits }: Movement, topology: Topology): readonly ClusterId[] {
-  const accounts = [...debits, ...credits].map(({ account }) => account).filter(isAccountId);
-  if (accounts.length < debits.length + credits.length) return [];
+  const accounts = [...debits, ...credits].map(({ account }) => account);
   const clusters = [...new Set(accounts.map((account) => clusterOfAccount(topology, account)))].sort((a, b) => a - b);
   const operation = { kind: "transfer", debits, credits } as BlockOperation;
   return [initiatorOf({ clusters, operations: [operation] }, topology)];

@@ -54,6 +54,9 @@ export function decodeBlock(bytes: Uint8Array, context: BlockContext, verify = t
   if (bytes.length > limits.blockBytesMax) return { ok: false, code: "malformed" };
   const decoded = tryDecode(() => blockSchema.decode(bytes));
   if (decoded === undefined || !areClusters(decoded.clusters, context.members)) return { ok: false, code: "malformed" };
+  // One empty block per log is valid, its no-op: others would fill slots that nothing ever delivers.
+  const isEmpty = decoded.requests.length === 0;
+  if (isEmpty && (decoded.clusters.length > 1 || decoded.time !== 0)) return { ok: false, code: "malformed" };
   const requests: Request[] = [];
   const seen = new Set<Digest>();
   for (const signed of decoded.requests) {

@@ -157,6 +157,7 @@ export class Coordinator {
     const { message } = verified;
     const { block, entry } = message;
     if (this.#isLate(block.digest) || this.#isOfOtherView(message, verified.from)) return;
+    if (this.#isOfStranger(verified)) return;
     this.#learn(block);
     if (entry.cluster === this.#options.self.cluster)
       this.#absorb(this.engine.step({ kind: "propose", verified: verified }));
@@ -165,7 +166,7 @@ export class Coordinator {
 
   onSuperPropose(verified: Verified<SuperPropose>): void {
     const { block, entry } = verified.message;
-    if (this.#isLate(block.digest)) return;
+    if (this.#isLate(block.digest) || this.#isOfStranger(verified)) return;
     if (!this.engine.isPrimary) {
       this.#output.notes.push({ kind: "rejected", code: "not-primary", from: verified.from, message: "super-propose" });
       return;
@@ -266,6 +267,16 @@ export class Coordinator {
   #isLate(digest: Digest): boolean {
     if (this.#finished.has(digest)) return true;
     return !this.#bodies.has(digest) && this.decisions.get(digest) === undefined && this.#options.isRecorded(digest);
+  }
+
+  /** Only π(i) of the block's initiator may bring it: else anyone could have any mixture of signed requests placed. */
+  #isOfStranger({ message, from }: Verified<Propose | SuperPropose>): boolean {
+    const { block, entry } = message;
+    const isInitiator = entry.cluster === this.initiatorClusterOf(block);
+    if (isInitiator && from.node === this.primaryOf(entry.cluster).node) return false;
+    const code = isInitiator ? "not-primary" : "not-allowed";
+    this.#output.notes.push({ kind: "rejected", code, from, message: message.kind });
+    return true;
   }
 
   /** A proposal of this cluster's own, which nobody may answer in the present view: not even its block is kept. */

@@ -89,7 +89,7 @@ export class Log {
 
   /** The slot's state; undefined when it was forgotten or lies too far ahead (slotsAheadMax). */
   slot(slot: Slot): SlotState | undefined {
-    if (slot <= this.#base.slot || slot > this.frontier.slot + limits.slotsAheadMax) return undefined;
+    if (slot <= this.#base.slot || slot > this.#base.slot + limits.slotsAheadMax) return undefined;
     let state = this.#slots.get(slot);
     if (state === undefined) {
       state = emptySlot(slot);

@@ -81,7 +81,7 @@ export class Ordering {
 
   learnBlock(block: Block): void {
     const { digest, clusters } = block;
-    this.#blocks.set(digest, block);
+    if (!this.#log.isDecided(digest)) this.#blocks.set(digest, block);
     this.#log.learnBody(digest, { clusters, noOp: isNoOp(block) });
   }
 
@@ -228,7 +228,8 @@ export class Ordering {
     if (state === undefined) return entry.slot > log.last ? this.#refuse(step, "over-limit", verified) : false;
     if (state.decided === undefined) this.learnBlock(block);
     if (node === this.#self.node) {
-      if (verified.message.kind === "propose") state.proposal = verified.signed;
+      state.proposal = verified.signed;
+      step.changed.add(entry.slot);
       return false;
     }
     const verdict = this.#judge(verified.message, state);
@@ -244,7 +245,7 @@ export class Ordering {
       log.accept(state, entry);
       step.changed.add(entry.slot);
     }
-    if (verified.message.kind === "propose") state.proposal = verified.signed;
+    state.proposal = verified.signed;
     this.#voting.cast(step, entry);
     return true;
   }
@@ -322,6 +323,7 @@ export class Ordering {
       log.choose(state, accepted);
       log.accept(state, accepted);
     }
+    state.proposal = stored.proposal;
     const committed = take(stored.committed);
     if (committed !== undefined) log.prepare(state, committed, stored.prepared);
     const decided = take(stored.decided);

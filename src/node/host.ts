@@ -55,7 +55,7 @@ export interface NodeStatus {
   readonly news: ReturnType<Announcements["news"]>;
 }
 
-const PRUNE_EVERY_MS = 500;
+const PRUNE_EVERY_MS = 250;
 /** Announcements cost every node a signature check each. */
 const ANNOUNCE_EVERY_MS = 5000;
 
@@ -238,9 +238,8 @@ export class Host {
     const events = this.#inbox.splice(0, limits.turnEventsMax);
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= started) events.push({ kind: "tick" });
     const plan = runTurn(this.#replica, { now: now(), events }, this.#context);
-    // What leaves must be durable first. A turn that says nothing may reach the disk with the next one that does.
-    const speaks = plan.outbound.size > 0 || plan.inbound.length > 0;
-    if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: speaks });
+    // Synced even when nothing leaves: LevelDB may drop an unsynced batch at a power cut and keep a later one.
+    if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: true });
     this.#send(plan);
     for (const note of plan.notes) this.#onNote(note);
     this.#metrics.onTurn(performance.now() - started);

@@ -6,7 +6,7 @@ import { initiatorOf } from "../cluster/block.js";
 import type { AccountValue, ExecutedBlock } from "../execution/engine.js";
 import type { Batcher } from "../intra/batch.js";
 import { replyKey } from "../ledger/keys.js";
-import type { Request } from "../types/block.js";
+import { type Request, requestId } from "../types/block.js";
 import { type Refusal, refusalNumber } from "../types/codes.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import { type AccountId, type Digest, fromHex, isAccountId, type NodeRef, type View } from "../types/ids.js";
@@ -28,6 +28,8 @@ export interface IntakeOptions {
   readonly account: (id: AccountId) => AccountValue | undefined;
 }
 
+type ReplyRow = Omit<ReturnType<typeof storedReplySchema.decode>, "validUntil">;
+
 /** What a reply needs of the request it answers. */
 type Asker = Pick<Request, "client" | "nonce" | "hash">;
 
@@ -40,16 +42,20 @@ export class Intake {
   /** At a backup: requests that clients sent here, until they are executed. */
   readonly #watched = new Map<Digest, Request>();
 
+  /** Replies of this turn, of which the store does not know yet. */
+  readonly #fresh = new Map<string, ReplyRow>();
+
   constructor(options: IntakeOptions) {
     this.#options = options;
   }
 
   /** Returns the request's hash when its execution must be watched from now on. */
   onRequest(now: Now, { request }: Extract<Event, { kind: "request" }>, out: Effects): Digest | undefined {
-    const { topology, self, reader, batcher } = this.#options;
-    const stored = reader.get(replyKey(request.client, request.nonce));
+    const { topology, self, batcher } = this.#options;
+    const stored = this.#storedReply(request);
     if (stored !== undefined) {
-      this.#resend(request, stored, out);
+      if (isReplyTo(stored, request)) this.#resend(request, stored, out);
+      else this.refuse(request, "id-reused", out);
       return undefined;
     }
     const refusal = this.#refusalOf(request, now, { topology, self });
@@ -86,9 +92,12 @@ export class Intake {
 
   /** Replies of a block that got its record. `speaks`: this node answers unasked (byzantine: all; crash: the primary). */
   answer(executed: ExecutedBlock, speaks: boolean, out: Effects): void {
-    const { topology, self, batcher, reader } = this.#options;
+    const { topology, self, batcher } = this.#options;
     const { block, height, finalSequence } = executed.ordered;
-    const consumed = new Set(executed.consumed.map(({ request }) => request));
+    const where = { height, sequence: finalSequence, digest: fromHex(block.digest) };
+    for (const { request, results } of executed.consumed) {
+      this.#fresh.set(requestId(request), { request: fromHex(request.hash), results, ...where });
+    }
     let at = 0;
     for (const request of block.requests) {
       const results = executed.results.subarray(at, at + request.operations.length);
@@ -96,10 +105,10 @@ export class Intake {
       batcher.executed(request);
       const isWatched = this.#watched.delete(request.hash);
       if (!isWatched && !(speaks && initiatorOf(request, topology) === self.cluster)) continue;
-      const stored = consumed.has(request) ? undefined : reader.get(replyKey(request.client, request.nonce));
-      if (stored !== undefined && this.#resend(request, stored, out)) continue;
-      const where = { height, sequence: finalSequence, digest: fromHex(block.digest) };
-      this.#reply(request, { refusal: 0, results, ...where, retryAfterMs: 0 }, out);
+      // A repetition is told what the first was told.
+      const stored = this.#storedReply(request);
+      if (stored !== undefined && isReplyTo(stored, request)) this.#resend(request, stored, out);
+      else this.#reply(request, { refusal: 0, results, ...where, retryAfterMs: 0 }, out);
     }
   }
 
@@ -125,15 +134,20 @@ export class Intake {
     out.send.push({ to: [this.#options.primary()], message: { kind: "request", request } });
   }
 
-  /** The stored reply, if it is this request's; an id that was used for another request is refused. */
-  #resend(request: Request, stored: Uint8Array, out: Effects): boolean {
-    const { request: hash, height, sequence, digest, results } = storedReplySchema.decode(stored);
-    if (Buffer.compare(hash, fromHex(request.hash)) !== 0) {
-      this.refuse(request, "id-reused", out);
-      return false;
-    }
+  /** The store knows of this turn's replies from now on. */
+  endTurn(): void {
+    this.#fresh.clear();
+  }
+
+  #storedReply(request: Request): ReplyRow | undefined {
+    const fresh = this.#fresh.get(requestId(request));
+    if (fresh !== undefined) return fresh;
+    const stored = this.#options.reader.get(replyKey(request.client, request.nonce));
+    return stored === undefined ? undefined : storedReplySchema.decode(stored);
+  }
+
+  #resend(request: Request, { height, sequence, digest, results }: ReplyRow, out: Effects): void {
     this.#reply(request, { refusal: 0, results, height, sequence, digest, retryAfterMs: 0 }, out);
-    return true;
   }
 
   /** Not ordered, and why. */
@@ -154,6 +168,10 @@ export class Intake {
     const message: Reply = { kind: "reply", ...self, nonce, request: fromHex(hash), view: view(), ...answer };
     out.reply.push({ client, message });
   }
+}
+
+function isReplyTo({ request }: ReplyRow, { hash }: Request): boolean {
+  return Buffer.compare(request, fromHex(hash)) === 0;
 }
 
 function stateOf(account: string, value: AccountValue | undefined): AccountState {

@@ -9,7 +9,8 @@ import type { Block } from "../types/block.js";
 import type { Write } from "../types/effects.js";
 import { storedReplySchema } from "../types/schema.js";
 
-const RECORDS_MAX = 32;
+/** At four passes a second, more than a node can record. */
+const RECORDS_MAX = 128;
 
 /** The deletions due at `recordTime`, the time of the last record. */
 export async function expiredReplies(

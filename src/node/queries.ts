@@ -9,7 +9,7 @@ import type { ExecutionEngine } from "../execution/engine.js";
 import { blockKey, certificatesKey, heightKey, heightSchema, verdictKey } from "../ledger/keys.js";
 import type { Block } from "../types/block.js";
 import type { Reader, Send } from "../types/effects.js";
-import type { ClusterId, Digest, NodeRef } from "../types/ids.js";
+import { type ClusterId, type Digest, type NodeRef, nodeKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { AcceptQuery, Chunk, Fetch, Result, Unknown, Verified } from "../types/message.js";
 import { type Certificate, committedSchema } from "../types/schema.js";
@@ -25,7 +25,7 @@ export interface QueryOptions {
 
 export class Queries {
   readonly #options: QueryOptions;
-  #answered = 0;
+  readonly #answered = new Map<number, number>();
 
   constructor(options: QueryOptions) {
     this.#options = options;
@@ -58,7 +58,7 @@ export class Queries {
   onAcceptQuery({ from, message }: Verified<AcceptQuery>, send: Send[]): void {
     const { self } = this.#options;
     const { digest, missing, verdicts, body } = message;
-    if (!this.#mayAnswer()) return;
+    if (!this.#mayAnswer(from)) return;
     const to = [from];
     const known = this.#certificates(digest).filter(({ cluster }) => missing.some((each) => each === cluster));
     const certificates = known.filter((certificate) => this.#convinces(from, digest, certificate));
@@ -97,21 +97,23 @@ export class Queries {
   }
 
   onUnknown({ from, message }: Verified<Unknown>, send: Send[]): void {
-    if (this.#mayAnswer() && this.#certificates(message.digest).length > 0) this.#sendBlock(message.digest, from, send);
+    if (this.#mayAnswer(from) && this.#certificates(message.digest).length > 0)
+      this.#sendBlock(message.digest, from, send);
   }
 
   onFetch({ from, message }: Verified<Fetch>, send: Send[]): void {
-    if (this.#mayAnswer()) this.#sendBlock(message.digest, from, send);
+    if (this.#mayAnswer(from)) this.#sendBlock(message.digest, from, send);
   }
 
-  /** Those who ask ask again; no turn spends more than its share on answers. */
-  #mayAnswer(): boolean {
-    this.#answered++;
-    return this.#answered <= limits.queriesPerTurnMax;
+  /** Those who ask ask again; no turn spends more than a node's share on its questions. */
+  #mayAnswer(from: NodeRef): boolean {
+    const answered = 1 + (this.#answered.get(nodeKey(from)) ?? 0);
+    this.#answered.set(nodeKey(from), answered);
+    return answered <= limits.queriesPerTurnMax;
   }
 
   endTurn(): void {
-    this.#answered = 0;
+    this.#answered.clear();
   }
 
   /** A block of this node, of whatever age. */

@@ -5,7 +5,7 @@
 import type { BlockContext } from "../cluster/block.js";
 import { noOpBlock } from "../cluster/block.js";
 import { decidedOf } from "../cluster/certificate.js";
-import { Coordinator } from "../cross/coordinator.js";
+import { Coordinator, type Ordered } from "../cross/coordinator.js";
 import type { ExecutionStep } from "../execution/engine.js";
 import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
@@ -44,6 +44,10 @@ type TimerName = `slot:${number}` | `block:${Digest}` | `fetch:${Digest}` | `req
 
 /** Before a block that votes name is asked for: it is most likely under way. */
 const FETCH_AFTER_MS = 100;
+/** Of those whose votes name it, so many are asked. */
+const WITNESSES_KEPT = 4;
+/** Messages with blocks up to 2 MiB each: enough for clocks that differ, not for a flood. */
+const AHEAD_MAX = 64;
 
 export class Replica {
   readonly coordinator: Coordinator;
@@ -60,6 +64,8 @@ export class Replica {
   readonly #changed = new Set<number>();
   /** Blocks that votes name and this node has not, with those who voted. */
   readonly #wanted = new Map<Digest, NodeRef[]>();
+  /** Delivered, not yet taken by execution; bounded by what a log holds above its stable checkpoint. */
+  readonly #backlog: Ordered[] = [];
   /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
   #ahead: Verified[] = [];
 
@@ -203,6 +209,7 @@ export class Replica {
     this.#changed.clear();
     this.coordinator.endTurn();
     this.#queries.endTurn();
+    this.#intake.endTurn();
   }
 
   #onMessage(now: Now, verified: Verified, out: Effects): void {
@@ -222,7 +229,8 @@ export class Replica {
       case "commit":
         return this.coordinator.onCommit({ ...verified, message });
       case "result":
-        return this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
+        this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
+        return this.#execute(out);
       case "accept-query":
         return this.#queries.onAcceptQuery({ ...verified, message }, out.send);
       case "unknown":
@@ -252,7 +260,7 @@ export class Replica {
   }
 
   #hold(now: Now, verified: Verified, delay: number): void {
-    if (this.#ahead.length >= limits.heldMessagesMax) return;
+    if (this.#ahead.length >= AHEAD_MAX) return;
     this.#ahead.push(verified);
     this.#start(now, "ahead", Math.min(delay, limits.timeoutMaxMs));
   }
@@ -305,9 +313,8 @@ export class Replica {
 
   #onFetchTimer(digest: Digest, out: Effects): void {
     const from = this.#wanted.get(digest);
-    if (from === undefined || this.coordinator.body(digest) !== undefined) {
-      this.#timers.stop(`fetch:${digest}`);
-      this.#wanted.delete(digest);
+    if (from === undefined || this.coordinator.body(digest) !== undefined || this.#isRecorded(digest)) {
+      this.#unwant(digest);
       return;
     }
     const { self, members } = this.#options;
@@ -339,17 +346,29 @@ export class Replica {
       out.persist.push({ key: placedKey(digest), value: placedSchema.encode({ slot, sequence }) });
     }
     for (const { digest, from } of output.wanted) this.#want(now, digest, from);
-    for (const ordered of output.delivered) {
-      const step = this.#options.restored.execution.deliver(this.#recorder.order(ordered));
-      this.#absorbExecution(step, out);
+    this.#backlog.push(...output.delivered);
+    this.#execute(out);
+  }
+
+  /** Gives execution what was delivered, as far as it takes blocks: it may have to wait for other clusters' verdicts. */
+  #execute(out: Effects): void {
+    const { execution } = this.#options.restored;
+    while (this.#backlog.length > 0 && execution.pending < limits.undeliveredMax) {
+      this.#absorbExecution(execution.deliver(this.#recorder.order(this.#backlog.shift() as Ordered)), out);
     }
   }
 
   #want(now: Now, digest: Digest, from: NodeRef): void {
     const known = this.#wanted.get(digest);
-    if (known !== undefined) known.push(from);
-    else if (this.#wanted.size < limits.heldMessagesMax) this.#wanted.set(digest, [from]);
+    if (known !== undefined) {
+      if (known.length < WITNESSES_KEPT) known.push(from);
+    } else if (this.#wanted.size < limits.heldMessagesMax) this.#wanted.set(digest, [from]);
     this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
+  }
+
+  #unwant(digest: Digest): void {
+    this.#timers.stop(`fetch:${digest}`);
+    this.#wanted.delete(digest);
   }
 
   #absorbExecution(step: ExecutionStep, out: Effects): void {
@@ -368,6 +387,7 @@ export class Replica {
       const { hash, progress } = this.#recorder.record(executed, out.persist);
       this.coordinator.finish(block.digest);
       this.#timers.stop(`block:${block.digest}`);
+      this.#unwant(block.digest);
       for (const request of block.requests) this.#timers.stop(`request:${request.hash}`);
       this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
       out.notes.push({ kind: "recorded", height, finalSequence, block });

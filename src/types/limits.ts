@@ -39,7 +39,7 @@ export const limits = {
   queuedRequestsMax: 20_000, // about 3 s of one cluster's best throughput; over it: busy, retry after
   blocksInFlightMax: 2, // own blocks of one primary: one under way while the next one fills
   crossBlocksInFlightMax: 2, // of one primary: they cost more than others, so they should be fuller, measured
-  queriesPerTurnMax: 64, // answers to ACCEPT-QUERY that one turn gives
+  queriesPerTurnMax: 16, // answers that one turn gives to one asking node
 
   // -- time
   intraTimeoutMs: 1000, // an entry's or request's timer (protocol 2.4)

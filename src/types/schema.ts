@@ -174,6 +174,7 @@ export const storedSlotSchema = schema({
   decided: nested(5, storedEntrySchema),
   certificate: nested(6, certificateSchema),
   prepared: list(7, signedSchema, limits.nodesPerClusterMax + 1),
+  proposal: nested(8, signedSchema),
 });
 export const recordSchema = schema({
   height: u53(1),

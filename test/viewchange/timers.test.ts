@@ -1,44 +1,96 @@
-import { expect, it } from "vitest";
+// Timers as data (protocol 2.4): what is due when, doubling with every firing, back to the start on progress.
+
+import fc from "fast-check";
+import { expect, test } from "vitest";
 import { limits } from "../../src/types/limits.js";
 import { Timers } from "../../src/viewchange/timers.js";
 
-it("a timer fires when it is due, and again after twice its delay, capped, until it is stopped", () => {
-  const timers = new Timers<"a">();
-  timers.start("a", { now: 0, delay: 4000 });
-  expect(timers.due(3999)).toEqual([]);
-  expect(timers.due(4000)).toEqual(["a"]);
-  expect(timers.wakeAt).toBe(4000 + 8000);
-  expect(timers.due(12_000)).toEqual(["a"]);
-  expect(timers.wakeAt).toBe(12_000 + limits.timeoutMaxMs);
+test("a timer is due when its delay has passed, and not before", () => {
+  const timers = new Timers<string>();
+  timers.start("a", { now: 100, delay: 50 });
+  expect(timers.due(149)).toEqual([]);
+  expect(timers.due(150)).toEqual(["a"]);
+  expect(timers.due(150)).toEqual([]);
+});
+
+test("delays double with each firing up to the cap, and start anew once it was stopped", () => {
+  const timers = new Timers<string>();
+  timers.start("a", { now: 0, delay: 1000 });
+  const fired: number[] = [];
+  for (let now = 0; now <= 60_000; now += 100) if (timers.due(now).length > 0) fired.push(now);
+  const gaps = fired.map((at, i) => at - (fired[i - 1] ?? 0));
+  expect(gaps).toEqual([
+    1000,
+    2000,
+    4000,
+    8000,
+    limits.timeoutMaxMs,
+    limits.timeoutMaxMs,
+    limits.timeoutMaxMs,
+    limits.timeoutMaxMs,
+  ]);
   timers.stop("a");
-  expect(timers.due(1_000_000)).toEqual([]);
+  timers.start("a", { now: 70_000, delay: 1000 });
+  expect(timers.due(71_000)).toEqual(["a"]);
+});
+
+test("starting a running timer changes nothing", () => {
+  const timers = new Timers<string>();
+  timers.start("a", { now: 0, delay: 100 });
+  timers.start("a", { now: 50, delay: 1 });
+  expect(timers.due(60)).toEqual([]);
+  expect(timers.due(100)).toEqual(["a"]);
+});
+
+test("a stopped timer does not fire, and the others do", () => {
+  const timers = new Timers<string>();
+  for (const name of ["a", "b", "c"]) timers.start(name, { now: 0, delay: 10 });
+  timers.stop("b");
+  expect(timers.isRunning("b")).toBe(false);
+  expect(timers.isRunning("c")).toBe(true);
+  expect(timers.due(10)).toEqual(["a", "c"]);
+});
+
+test("no tick is needed while nothing runs", () => {
+  const timers = new Timers<string>();
+  expect(timers.wakeAt).toBeUndefined();
+  timers.start("a", { now: 0, delay: 10 });
+  expect(timers.wakeAt).toBe(10);
+  timers.stop("a");
   expect(timers.wakeAt).toBeUndefined();
 });
 
-it("starting a running timer changes nothing; a stopped one falls back to its first delay", () => {
-  const timers = new Timers<"a">();
-  timers.start("a", { now: 0, delay: 10 });
-  timers.start("a", { now: 5, delay: 10 });
-  expect(timers.due(10)).toEqual(["a"]);
-  timers.stop("a");
-  timers.start("a", { now: 100, delay: 10 });
-  expect(timers.due(110)).toEqual(["a"]);
-});
-
-it("due timers come in the order of their start", () => {
-  const timers = new Timers<"a" | "b" | "c">();
-  timers.start("b", { now: 0, delay: 5 });
-  timers.start("a", { now: 0, delay: 3 });
-  timers.start("c", { now: 0, delay: 9 });
-  expect(timers.due(6)).toEqual(["b", "a"]);
-});
-
-it("the time to wake may be early, never late", () => {
-  const timers = new Timers<"a" | "b">();
-  timers.start("a", { now: 0, delay: 5 });
-  timers.start("b", { now: 0, delay: 50 });
-  timers.stop("a");
-  expect(timers.wakeAt).toBeLessThanOrEqual(50);
-  expect(timers.due(5)).toEqual([]);
-  expect(timers.wakeAt).toBe(50);
+test("the next tick may be early, never late, whatever is started and stopped", () => {
+  const step = fc.oneof(
+    fc.record({ kind: fc.constant("start" as const), name: fc.nat(5), delay: fc.integer({ min: 1, max: 50 }) }),
+    fc.record({ kind: fc.constant("stop" as const), name: fc.nat(5), delay: fc.constant(0) }),
+    fc.record({ kind: fc.constant("wait" as const), name: fc.constant(0), delay: fc.integer({ min: 1, max: 40 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const timers = new Timers<number>();
+      const model = new Map<number, { due: number; delay: number }>();
+      let now = 0;
+      for (const { kind, name, delay } of steps) {
+        if (kind === "start") {
+          timers.start(name, { now, delay });
+          if (!model.has(name)) model.set(name, { due: now + delay, delay });
+        } else if (kind === "stop") {
+          timers.stop(name);
+          model.delete(name);
+        } else {
+          now += delay;
+          const due = [...model].filter(([, timer]) => timer.due <= now).map(([each]) => each);
+          expect([...timers.due(now)].sort()).toEqual(due.sort());
+          for (const each of due) {
+            const longer = Math.min((model.get(each)?.delay ?? 0) * 2, limits.timeoutMaxMs);
+            model.set(each, { due: now + longer, delay: longer });
+          }
+        }
+        const next = Math.min(...[...model.values()].map(({ due }) => due));
+        expect(timers.wakeAt ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(next);
+        expect(timers.wakeAt === undefined).toBe(model.size === 0);
+      }
+    }),
+  );
 });
