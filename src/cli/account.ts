@@ -6,10 +6,9 @@ import { genesisAccounts } from "../cluster/genesis.js";
 import { clusterOfAccount } from "../cluster/shards.js";
 import { readKeyFile } from "../crypto/keys.js";
 import { CodedError } from "../types/codes.js";
-import { isAccountId } from "../types/ids.js";
 import { showBalances } from "./balance.js";
-import { type ClientOptions, clientOptions, deadlineMsOf, showOutcome, withClient } from "./client.js";
-import { type CommonOptions, printJson, printLine, printTable, runCommand } from "./output.js";
+import { accountOf, type ClientOptions, clientOptions, deadlineMsOf, showOutcome, withClient } from "./client.js";
+import { type CommonOptions, type ExitCode, printJson, printLine, printTable, runCommand } from "./output.js";
 
 interface OpenOptions extends ClientOptions {
   readonly id: string;
@@ -72,15 +71,15 @@ function listOptions(program: Argv<object>): Argv<ListOptions> {
     .example("$0 account list --topology net/topology.yaml --key net/clients/client0.key", "");
 }
 
-async function open(options: OpenOptions): Promise<void> {
+async function open(options: OpenOptions): Promise<ExitCode> {
   const deadlineMs = deadlineMsOf(options);
-  const id = String(options.id);
+  const id = accountOf(String(options.id));
   const outcome = await withClient(
     options,
     (client) => client.openAccount(id, { deadlineMs }),
-    (topology) => (isAccountId(id) ? [clusterOfAccount(topology, id)] : []),
+    (topology) => [clusterOfAccount(topology, id)],
   );
-  showOutcome(outcome, options);
+  return showOutcome(outcome, options);
 }
 
 async function list({ topology: path, key, limit, json }: ListOptions): Promise<void> {
@@ -100,6 +99,7 @@ async function list({ topology: path, key, limit, json }: ListOptions): Promise<
     printJson({ owner: signer.publicKey, count, accounts: shown });
     return;
   }
-  printTable(shown);
+  if (count === 0) printLine(`the key of ${key} (${signer.publicKey}) owns no account of the topology`);
+  printTable(shown.map(({ balance, ...account }) => ({ ...account, "balance at the start": balance })));
   if (count > shown.length) printLine(`and ${count - shown.length} more; see --limit`);
 }

@@ -3,8 +3,7 @@
 import type { CommandModule } from "yargs";
 import { clusterOfAccount } from "../cluster/shards.js";
 import { CodedError } from "../types/codes.js";
-import { isAccountId } from "../types/ids.js";
-import { type ClientOptions, clientOptions, deadlineMsOf, withClient } from "./client.js";
+import { accountOf, type ClientOptions, clientOptions, deadlineMsOf, withClient } from "./client.js";
 import { printJson, printTable, runCommand } from "./output.js";
 
 interface BalanceOptions extends ClientOptions {
@@ -23,11 +22,11 @@ export const command: CommandModule<object, BalanceOptions> = {
 
 export async function showBalances(options: BalanceOptions): Promise<void> {
   const deadlineMs = deadlineMsOf(options);
-  const accounts = options.accounts.map(String);
+  const accounts = options.accounts.map((account) => accountOf(String(account)));
   const outcome = await withClient(
     options,
     (client) => client.balance(accounts, { deadlineMs }),
-    (topology) => [...new Set(accounts.filter(isAccountId).map((account) => clusterOfAccount(topology, account)))],
+    (topology) => [...new Set(accounts.map((account) => clusterOfAccount(topology, account)))],
   );
   if (outcome.outcome === "unavailable") {
     const clusters = outcome.clusters.join(", ");

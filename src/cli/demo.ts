@@ -15,6 +15,7 @@ import { runLoad } from "../load/run.js";
 import type { NodeStatus } from "../node/host.js";
 import { CodedError } from "../types/codes.js";
 import type { AccountId } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import type { FailureModel, Topology } from "../types/topology.js";
 import { demoRows } from "./demo-table.js";
 import { showFinding, verifyLedgers } from "./ledger-verify.js";
@@ -39,6 +40,9 @@ const CLIENT_KEYS = 4;
 const OPENED_PER_CLUSTER = 4;
 const WARMUP_MS = 2000;
 const SECONDS_MAX = 25;
+const CLIENTS_MAX = 10_000;
+
+const number = { type: "number", requiresArg: true } as const;
 
 export const command: CommandModule<object, DemoOptions> = {
   command: "demo",
@@ -50,12 +54,12 @@ export const command: CommandModule<object, DemoOptions> = {
         default: "byzantine" as const,
         describe: "Of all clusters",
       })
-      .option("clusters", { type: "number", default: 4, describe: "Number of clusters, 1 to 16" })
-      .option("seconds", { type: "number", default: 10, describe: `Of measured load, at most ${SECONDS_MAX}` })
-      .option("batch", { type: "number", default: 1, describe: "Transfers in a request" })
-      .option("cross", { type: "number", default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
-      .option("shards-per-cross", { type: "number", default: 2, describe: "Clusters of a cross-shard request" })
-      .option("clients", { type: "number", default: 256, describe: "Sessions, each with one request in flight" })
+      .option("clusters", { ...number, default: 4, describe: "Number of clusters, 1 to 16" })
+      .option("seconds", { ...number, default: 10, describe: `Of measured load, at most ${SECONDS_MAX}` })
+      .option("batch", { ...number, default: 1, describe: "Transfers in a request" })
+      .option("cross", { ...number, default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
+      .option("shards-per-cross", { ...number, default: 2, describe: "Clusters of a cross-shard request" })
+      .option("clients", { ...number, default: 256, describe: "Sessions, each with one request in flight" })
       .option("keep-in", {
         type: "string",
         requiresArg: true,
@@ -69,6 +73,10 @@ export const command: CommandModule<object, DemoOptions> = {
 async function demo(options: DemoOptions): Promise<ExitCode> {
   checkRange("clusters", options.clusters, 1, 16);
   checkRange("seconds", options.seconds, 1, SECONDS_MAX);
+  checkRange("batch", options.batch, 1, limits.operationsMax);
+  checkRange("clients", options.clients, 1, CLIENTS_MAX);
+  checkRange("shards-per-cross", options["shards-per-cross"], 2, 16);
+  if (!(options.cross >= 0 && options.cross <= 1)) throw new CodedError("usage", "--cross must be within 0 and 1");
   const signal = interruption();
   const kept = options["keep-in"];
   const folder = kept ?? (await mkdtemp(join(tmpdir(), "sharper-demo-")));
@@ -79,6 +87,7 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
     say(options, `${processes.length} nodes in ${topology.clusters.length} ${options.model} clusters are starting`);
     await allConnected(processes, signal);
     const opened = await openAccounts(folder, topology);
+    if (signal.aborted) return ExitCode.interrupted;
     say(options, `${opened} accounts opened; ${options.seconds} s of load begin`);
     const load = await runLoad({
       ...(await loadOptions(folder, topology, options)),

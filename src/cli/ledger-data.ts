@@ -64,6 +64,20 @@ export function checkCount(name: string, value: number | undefined, min = 0): vo
   throw new CodedError("usage", `--${name} must be a whole number from ${min} on, not ${value}`);
 }
 
+/** Refuses --from and --to that leave nothing between them. */
+export function checkRange({
+  from,
+  to,
+}: {
+  readonly from?: number | undefined;
+  readonly to?: number | undefined;
+}): void {
+  checkCount("from", from);
+  checkCount("to", to);
+  if (from === undefined || to === undefined || from <= to) return;
+  throw new CodedError("usage", `--from ${from} is after --to ${to}; give the smaller number first`);
+}
+
 async function storesIn(folder: string): Promise<readonly string[]> {
   const stores = await findStores(folder, DEPTH_MAX);
   if (stores.length > 0) return stores;

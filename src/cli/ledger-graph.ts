@@ -13,8 +13,8 @@ import { type ClusterId, counterOf, sequenceOf } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { blockSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
-import { checkCount, lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
-import { type CommonOptions, printLine } from "./output.js";
+import { checkCount, checkRange, lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
+import { type CommonOptions, printJson, printLine } from "./output.js";
 
 export type GraphFormat = "dot" | "json" | "svg";
 export const GRAPH_FORMATS: readonly GraphFormat[] = ["dot", "json", "svg"];
@@ -41,10 +41,9 @@ const writers: Readonly<Record<GraphFormat, (graph: LedgerGraph) => string>> = {
 
 export async function graph(options: GraphOptions): Promise<void> {
   const { out } = options;
-  checkCount("from", options.from);
-  checkCount("to", options.to);
+  checkRange(options);
   checkCount("last", options.last, 1);
-  const format = options.format ?? formatOf(out);
+  const format = options.format ?? (options.json === true && out === undefined ? "json" : formatOf(out));
   const ledgers = await openLedgers(options.data, options.topology);
   try {
     const views = await readViews(ledgers, options);
@@ -53,7 +52,9 @@ export async function graph(options: GraphOptions): Promise<void> {
     if (out === undefined) process.stdout.write(text);
     else {
       await writeFile(out, text);
-      printLine(`${out}: ${drawn.blocks.length} blocks of ${drawn.lanes.length} clusters`);
+      const [blocks, clusters] = [drawn.blocks.length, drawn.lanes.length];
+      if (options.json === true) printJson({ out, format, blocks, clusters });
+      else printLine(`${out}: ${blocks} blocks of ${clusters} clusters`);
     }
   } finally {
     await ledgers.close();

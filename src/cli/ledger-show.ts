@@ -11,7 +11,7 @@ import type { AccountPosting, Block, BlockOperation } from "../types/block.js";
 import { CodedError, resultCode } from "../types/codes.js";
 import { type Sequence, showNode, showSequence } from "../types/ids.js";
 import { committedSchema } from "../types/schema.js";
-import { checkCount, lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
+import { checkRange, lastHeight, type OpenLedgers, openLedgers, readRecords } from "./ledger-data.js";
 import { type CommonOptions, printJson, printLine, printTable, type Row } from "./output.js";
 
 export interface ShowOptions extends CommonOptions {
@@ -26,8 +26,7 @@ export interface ShowOptions extends CommonOptions {
 const SHOWN_RECORDS = 100;
 
 export async function show(options: ShowOptions): Promise<void> {
-  checkCount("from", options.from);
-  checkCount("to", options.to);
+  checkRange(options);
   const ledgers = await openLedgers([options.data], options.topology);
   try {
     const [node, ...others] = ledgers.nodes;
@@ -40,7 +39,7 @@ export async function show(options: ShowOptions): Promise<void> {
     if (height !== undefined) await showHeight(ledgers, node.store, checkHeight(height, last), options);
     else {
       const to = Math.min(options.to ?? last, last);
-      const from = options.from ?? Math.max(0, to - SHOWN_RECORDS + 1);
+      const from = checkHeight(options.from ?? Math.max(0, to - SHOWN_RECORDS + 1), last);
       await showRecords(ledgers, node.store, { from, to, last }, options);
     }
   } finally {

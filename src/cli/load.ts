@@ -1,7 +1,7 @@
 // `sharper load`: puts a load on a running network and measures it. What is drawn, run and measured is in src/load.
 
-import { readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { access, constants, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { Presets, SingleBar } from "cli-progress";
 import type { Argv, CommandModule } from "yargs";
 import { loadTopology } from "../client/sdk.js";
@@ -62,6 +62,11 @@ function loadOptions(program: Argv<object>): Argv<LoadOptions> {
 }
 
 async function load(options: LoadOptions): Promise<ExitCode> {
+  if (!Number.isSafeInteger(options.seed)) {
+    throw new CodedError("usage", `--seed is ${options.seed}; it must be a whole number`);
+  }
+  // Known before the load, not after it.
+  if (options.out !== undefined) await access(dirname(options.out), constants.W_OK);
   const topology = await loadTopology(options.topology);
   const durationMs = options.duration * 1000;
   const warmupMs = options.warmup * 1000;
@@ -82,9 +87,12 @@ async function load(options: LoadOptions): Promise<ExitCode> {
     signal: interruption(),
     onProgress: bar.show,
   }).finally(bar.stop);
-  if (options.out !== undefined) await writeFile(options.out, `${JSON.stringify(report, undefined, 2)}\n`);
   if (options.json === true) printJson(report);
-  else print(report, options.out);
+  else print(report);
+  if (options.out !== undefined) {
+    await writeFile(options.out, `${JSON.stringify(report, undefined, 2)}\n`);
+    if (options.json !== true) printLine(`results: ${options.out}`);
+  }
   return report.result.failedOtherThanByFunds === 0 ? ExitCode.ok : ExitCode.checkFailed;
 }
 
@@ -111,9 +119,12 @@ function progressBar(seconds: number) {
   };
 }
 
-function print(report: LoadReport, out: string | undefined): void {
+function print(report: LoadReport): void {
   const { throughput, latency, endings } = tablesOf(report);
   for (const rows of [throughput, latency, endings]) printTable(rows);
   if (report.result.interrupted) printLine("interrupted: measured until then");
-  if (out !== undefined) printLine(`results: ${out}`);
+  const [ending, ...others] = endings;
+  if (ending?.ending === "unavailable" && others.length === 0) {
+    printLine("no node was within reach; is the network running?");
+  }
 }

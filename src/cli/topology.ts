@@ -198,8 +198,7 @@ async function fromTemplate(options: NewOptions, fresh: Fresh): Promise<Plan> {
 export async function writeNetwork(out: string, { yaml, keys }: Plan): Promise<void> {
   const paths = ["topology.yaml", "nodes", "clients"].map((name) => join(out, name));
   for (const path of paths) {
-    if (await exists(path))
-      throw new CodedError("exists", `${path} exists already; give an empty or new folder as --out`);
+    if (await exists(path)) throw new CodedError("exists", `${path} exists already; give an empty or new folder`);
   }
   await mkdir(out, { recursive: true, mode: 0o700 });
   for (const path of paths.slice(1)) await mkdir(path, { mode: 0o700 });

@@ -2,15 +2,16 @@
 // earlier request whose outcome was unknown.
 
 import type { Argv, CommandModule } from "yargs";
-import type { Client, Outcome, PostingOrder } from "../client/sdk.js";
+import type { Client, Outcome } from "../client/sdk.js";
 import { initiatorOf } from "../cluster/block.js";
 import { clusterOfAccount } from "../cluster/shards.js";
 import type { BlockOperation } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import { type ClusterId, isAccountId } from "../types/ids.js";
+import type { AccountId, ClusterId } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import type { Topology } from "../types/topology.js";
-import { type ClientOptions, clientOptions, deadlineMsOf, showOutcome, withClient } from "./client.js";
-import { runCommand } from "./output.js";
+import { accountOf, type ClientOptions, clientOptions, deadlineMsOf, showOutcome, withClient } from "./client.js";
+import { type ExitCode, runCommand } from "./output.js";
 
 interface TransferOptions extends ClientOptions {
   readonly from?: string | undefined;
@@ -21,9 +22,14 @@ interface TransferOptions extends ClientOptions {
   readonly resume?: string | undefined;
 }
 
+interface Posting {
+  readonly account: AccountId;
+  readonly amount: bigint;
+}
+
 interface Movement {
-  readonly debits: readonly PostingOrder[];
-  readonly credits: readonly PostingOrder[];
+  readonly debits: readonly Posting[];
+  readonly credits: readonly Posting[];
 }
 
 export const command: CommandModule<object, TransferOptions> = {
@@ -86,7 +92,7 @@ function movementOf({ from, to, amount, debit, credit }: TransferOptions): Movem
   throw new CodedError("usage", 'what to move? Give --from, --to and --amount; see "sharper transfer --help"');
 }
 
-function postingOf(text: string): PostingOrder {
+function postingOf(text: string): Posting {
   const at = text.lastIndexOf("=");
   if (at > 0) {
     return { account: accountOf(text.slice(0, at)), amount: amountOf(text.slice(at + 1), `the amount of "${text}"`) };

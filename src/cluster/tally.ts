@@ -21,7 +21,7 @@ export class Tally {
   /** Of each node, at most one vote for a ballot. */
   readonly #votes = new Map<NodeIndex, Entry[]>();
 
-  /** The count the vote belongs to, or undefined when it does not count: the node voted in that ballot, or in later ones. */
+  /** The count the vote belongs to; undefined when it does not count: it voted in that ballot or a later one. */
   add(vote: {
     readonly entry: Entry;
     readonly node: NodeIndex;

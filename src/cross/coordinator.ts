@@ -369,7 +369,8 @@ export class Coordinator {
       const { entry, final } = next;
       const block = this.#bodies.get(entry.digest) as Block;
       const proof = this.decisions.get(entry.digest)?.complete ?? this.#ownProof(entry);
-      this.#output.delivered.push({ block, slot: entry.slot, final, ...pickProof(proof) });
+      const { sequences, certificates } = proof;
+      this.#output.delivered.push({ block, slot: entry.slot, final, sequences, certificates });
     }
   }
 
@@ -390,10 +391,6 @@ export class Coordinator {
   endTurn(): void {
     this.#finished.clear();
   }
-}
-
-function pickProof({ sequences, certificates }: Pick<Complete, "sequences" | "certificates">) {
-  return { sequences, certificates };
 }
 
 function emptyOutput(): CrossOutput {

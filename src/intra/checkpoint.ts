@@ -14,7 +14,7 @@ export interface StableCheckpoint {
   readonly certificate: Certificate;
 }
 
-/** Points above the stable one for which one node's votes are kept, the highest: a lying node crowds out only itself. */
+/** Points above the stable one for which a node's votes are kept, the highest: a liar crowds out only itself. */
 const POINTS_PER_NODE_MAX = 16;
 
 export class Checkpoints {

@@ -239,8 +239,8 @@ export class Paxos implements ClusterLog {
   }
 
   /**
-   * The initiator's primary was faster: its word proves that this cluster accepted, but not to byzantine clusters, which
-   * take only what is signed in this one (3, step 4). So the primary says it, too.
+   * The initiator's primary was faster: its word proves that this cluster accepted, but not to byzantine clusters,
+   * which take only what is signed in this one (3, step 4). So the primary says it, too.
    */
   #confirm(step: EngineStep, state: SlotState, entry: Entry): void {
     const clusters = this.#log.body(entry.digest)?.clusters ?? [];

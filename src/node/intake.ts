@@ -90,7 +90,7 @@ export class Intake {
     return true;
   }
 
-  /** Replies of a block that got its record. `speaks`: this node answers unasked (byzantine: all; crash: the primary). */
+  /** Replies of a block with a new record. `speaks`: this node answers unasked (byzantine: all; crash: the primary). */
   answer(executed: ExecutedBlock, speaks: boolean, out: Effects): void {
     const { topology, self, batcher } = this.#options;
     const { block, height, finalSequence } = executed.ordered;

@@ -1,5 +1,5 @@
-// What the primary proposes at the end of a turn: blocks of waiting requests as far as the window and the pipeline allow,
-// and whatever moves the clock of its log past a known final sequence, if need be a no-op (protocol 2, 3.3).
+// What the primary proposes at the end of a turn: blocks of waiting requests as far as the window and the pipeline
+// allow, and whatever moves the clock of its log past a known final sequence, if need be a no-op (protocol 2, 3.3).
 
 import { makeBlock } from "../cluster/block.js";
 import type { Coordinator } from "../cross/coordinator.js";

@@ -50,11 +50,6 @@ export class Queries {
     send.push({ to, message: { kind: "accept-query", digest, missing, verdicts, body: false, evidence } });
   }
 
-  /** The nodes that sent votes for a block this node has not: they can show it. */
-  fetch(digest: Digest, from: readonly NodeRef[], send: Send[]): void {
-    send.push({ to: from, message: { kind: "fetch", digest } });
-  }
-
   onAcceptQuery({ from, message }: Verified<AcceptQuery>, send: Send[]): void {
     const { self } = this.#options;
     const { digest, missing, verdicts, body } = message;

@@ -19,6 +19,7 @@ import { type Result, unreachable, type Verified } from "../types/message.js";
 import { type Certificate, storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Timers } from "../viewchange/timers.js";
+import { Fetcher } from "./fetcher.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
@@ -44,8 +45,6 @@ type TimerName = `slot:${number}` | `block:${Digest}` | `fetch:${Digest}` | `req
 
 /** Before a block that votes name is asked for: it is most likely under way. */
 const FETCH_AFTER_MS = 100;
-/** Of those whose votes name it, so many are asked. */
-const WITNESSES_KEPT = 4;
 /** Messages with blocks up to 2 MiB each: enough for clocks that differ, not for a flood. */
 const AHEAD_MAX = 64;
 
@@ -62,8 +61,7 @@ export class Replica {
   readonly #proposer: Proposer;
   readonly #noOp: Block;
   readonly #changed = new Set<number>();
-  /** Blocks that votes name and this node has not, with those who voted. */
-  readonly #wanted = new Map<Digest, NodeRef[]>();
+  readonly #fetcher: Fetcher;
   /** Delivered, not yet taken by execution; bounded by what a log holds above its stable checkpoint. */
   readonly #backlog: Ordered[] = [];
   /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
@@ -118,6 +116,11 @@ export class Replica {
       reader,
       members,
       decodeBlock: options.decodeBlock,
+    });
+    this.#fetcher = new Fetcher({
+      self,
+      members,
+      isKnown: (digest) => this.coordinator.body(digest) !== undefined || this.#isRecorded(digest),
     });
     this.#restore(restored);
   }
@@ -242,7 +245,7 @@ export class Replica {
         for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
         return;
       case "chunk":
-        if (message.certificates.length === 0 && !this.#wanted.has(message.digest)) return;
+        if (message.certificates.length === 0 && !this.#fetcher.wants(message.digest)) return;
         this.coordinator.onBody(message.block);
         for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
         return;
@@ -277,7 +280,7 @@ export class Replica {
         out.notes.push({ kind: "queried", digest: subject as Digest });
         break;
       case "fetch":
-        this.#onFetchTimer(subject as Digest, out);
+        if (!this.#fetcher.ask(subject as Digest, out.send)) this.#timers.stop(name);
         break;
       case "request":
         if (!this.#intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
@@ -311,19 +314,6 @@ export class Replica {
     return this.#options.reader.get(heightKey(digest)) !== undefined;
   }
 
-  #onFetchTimer(digest: Digest, out: Effects): void {
-    const from = this.#wanted.get(digest);
-    if (from === undefined || this.coordinator.body(digest) !== undefined || this.#isRecorded(digest)) {
-      this.#unwant(digest);
-      return;
-    }
-    const { self, members } = this.#options;
-    const isSelf = (ref: NodeRef) => ref.cluster === self.cluster && ref.node === self.node;
-    const others = from.filter((ref) => !isSelf(ref));
-    const to = others.length > 0 ? others : members.nodesOf([self.cluster]).filter((ref) => !isSelf(ref));
-    this.#queries.fetch(digest, to, out.send);
-  }
-
   /** Takes what the coordinator found out: what to send and keep, what was decided and delivered. */
   #collect(now: Now, out: Effects): void {
     const { topology } = this.#options;
@@ -345,30 +335,20 @@ export class Replica {
       if (digest === this.#noOp.digest) continue;
       out.persist.push({ key: placedKey(digest), value: placedSchema.encode({ slot, sequence }) });
     }
-    for (const { digest, from } of output.wanted) this.#want(now, digest, from);
+    for (const { digest, from } of output.wanted) {
+      this.#fetcher.want(digest, from);
+      this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
+    }
     this.#backlog.push(...output.delivered);
     this.#execute(out);
   }
 
-  /** Gives execution what was delivered, as far as it takes blocks: it may have to wait for other clusters' verdicts. */
+  /** Gives execution what was delivered, as far as it takes blocks: it may wait for other clusters' verdicts. */
   #execute(out: Effects): void {
     const { execution } = this.#options.restored;
     while (this.#backlog.length > 0 && execution.pending < limits.undeliveredMax) {
       this.#absorbExecution(execution.deliver(this.#recorder.order(this.#backlog.shift() as Ordered)), out);
     }
-  }
-
-  #want(now: Now, digest: Digest, from: NodeRef): void {
-    const known = this.#wanted.get(digest);
-    if (known !== undefined) {
-      if (known.length < WITNESSES_KEPT) known.push(from);
-    } else if (this.#wanted.size < limits.heldMessagesMax) this.#wanted.set(digest, [from]);
-    this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
-  }
-
-  #unwant(digest: Digest): void {
-    this.#timers.stop(`fetch:${digest}`);
-    this.#wanted.delete(digest);
   }
 
   #absorbExecution(step: ExecutionStep, out: Effects): void {
@@ -387,7 +367,8 @@ export class Replica {
       const { hash, progress } = this.#recorder.record(executed, out.persist);
       this.coordinator.finish(block.digest);
       this.#timers.stop(`block:${block.digest}`);
-      this.#unwant(block.digest);
+      this.#timers.stop(`fetch:${block.digest}`);
+      this.#fetcher.drop(block.digest);
       for (const request of block.requests) this.#timers.stop(`request:${request.hash}`);
       this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
       out.notes.push({ kind: "recorded", height, finalSequence, block });

@@ -1,5 +1,5 @@
-// Keeps the log short (protocol 6): signs a checkpoint at each point that is due, and once one is stable and this node's own
-// records have reached it, forgets the slots below.
+// Keeps the log short (protocol 6): signs a checkpoint at each point that is due, and once one is stable and this
+// node's own records have reached it, forgets the slots below.
 
 import type { Members } from "../cluster/members.js";
 import { Checkpoints, type StableCheckpoint } from "../intra/checkpoint.js";

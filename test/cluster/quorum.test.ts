@@ -1,5 +1,5 @@
-// Quorum arithmetic against the dumbest possible version of itself: for small clusters every set of voters is tried, for
-// larger ones the inequality that the sets obey (protocol 1, 3.1, 5).
+// Quorum arithmetic against the dumbest possible version of itself: for small clusters every set of voters is tried,
+// for larger ones the inequality that the sets obey (protocol 1, 3.1, 5).
 
 import { describe, expect, test } from "vitest";
 import {

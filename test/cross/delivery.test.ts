@@ -1,6 +1,6 @@
 // The one order (protocol 3.3): whatever the logs of the clusters and in whatever order a node learns of decisions and
-// final sequences, all nodes deliver a cluster's blocks in one order, any two clusters agree on what they share, and the
-// union of the views has no cycle.
+// final sequences, all nodes deliver a cluster's blocks in one order, any two clusters agree on what they share, and
+// the union of the views has no cycle.
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";

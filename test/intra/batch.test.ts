@@ -1,103 +1,154 @@
-import { expect, it } from "vitest";
+// The primary's queue (protocol 1; architecture): alone, a request is proposed at once; under load the next block fills.
+
+import { describe, expect, test } from "vitest";
 import { Batcher } from "../../src/intra/batch.js";
-import type { Request } from "../../src/types/block.js";
-import type { ClusterId, Digest, PublicKey } from "../../src/types/ids.js";
+import type { BlockOperation, Request } from "../../src/types/block.js";
+import type { AccountId, ClusterId, Digest, PublicKey } from "../../src/types/ids.js";
 import { limits } from "../../src/types/limits.js";
 
-let nonces = 0;
+let made = 0;
 
-function request(
+function requestOf(
   clusters: readonly number[],
-  options: { readonly nonce?: number; readonly operations?: number } = {},
+  change: {
+    readonly nonce?: number;
+    readonly hash?: string;
+    readonly operations?: number;
+    readonly bytes?: number;
+  } = {},
 ): Request {
-  const nonce = options.nonce ?? ++nonces;
-  const operation = { kind: "open", account: "a" } as unknown as Request["operations"][number];
+  const nonce = change.nonce ?? ++made;
+  const operation: BlockOperation = { kind: "open", account: "a" as AccountId };
   return {
-    client: "c" as PublicKey,
+    client: "c1" as PublicKey,
     nonce,
     validUntil: 0,
-    operations: Array.from({ length: options.operations ?? 1 }, () => operation),
-    clusters: clusters as readonly ClusterId[],
-    hash: `${nonce}.${options.operations ?? 1}` as Digest,
-    signed: { body: new Uint8Array(100), signature: new Uint8Array(64) },
+    operations: Array(change.operations ?? 1).fill(operation),
+    clusters: clusters as ClusterId[],
+    hash: (change.hash ?? `hash ${nonce}`) as Digest,
+    signed: { body: new Uint8Array(change.bytes ?? 100), signature: new Uint8Array(64) },
   };
 }
 
-function propose(batcher: Batcher, digest: string): readonly Request[] {
-  const clusters = batcher.next() as readonly ClusterId[];
+/** Proposes the next block; undefined when none may be proposed now. */
+function propose(
+  batcher: Batcher,
+):
+  | { readonly digest: Digest; readonly clusters: readonly ClusterId[]; readonly requests: readonly Request[] }
+  | undefined {
+  const clusters = batcher.next();
+  if (clusters === undefined) return undefined;
   const requests = batcher.take(clusters);
-  batcher.proposed(digest as Digest, clusters, requests);
-  return requests;
+  const digest = `block ${++made}` as Digest;
+  batcher.proposed(digest, clusters, requests);
+  return { digest, clusters, requests };
 }
 
-it("alone, a request is proposed at once", () => {
-  const batcher = new Batcher({ requestsMax: 100 });
-  expect(batcher.next()).toBeUndefined();
-  batcher.add(request([1]));
-  expect(batcher.next()).toEqual([1]);
+describe("when a block is proposed", () => {
+  test("at once for a request that comes alone", () => {
+    const batcher = new Batcher({ requestsMax: 100 });
+    expect(propose(batcher)).toBeUndefined();
+    batcher.add(requestOf([1]));
+    expect(propose(batcher)?.requests).toHaveLength(1);
+    expect(batcher.queued).toBe(0);
+  });
+
+  test("with all that wait, when an earlier one is out of the way", () => {
+    const batcher = new Batcher({ requestsMax: 100 });
+    const underWay: Digest[] = [];
+    for (let i = 0; i < limits.blocksInFlightMax; i++) {
+      batcher.add(requestOf([1]));
+      underWay.push(propose(batcher)?.digest as Digest);
+    }
+    for (let i = 0; i < 30; i++) batcher.add(requestOf([1]));
+    expect(propose(batcher)).toBeUndefined();
+    expect(batcher.queued).toBe(30);
+    batcher.decided(underWay[0] as Digest);
+    expect(propose(batcher)?.requests).toHaveLength(30);
+    expect(propose(batcher)).toBeUndefined();
+  });
+
+  test("a decision of somebody else's block changes nothing", () => {
+    const batcher = new Batcher({ requestsMax: 100 });
+    for (let i = 0; i < limits.blocksInFlightMax; i++) {
+      batcher.add(requestOf([1]));
+      propose(batcher);
+    }
+    batcher.add(requestOf([1]));
+    batcher.decided("another" as Digest);
+    expect(propose(batcher)).toBeUndefined();
+  });
+
+  test("only requests of the same clusters share a block, and who waited longest goes first", () => {
+    const batcher = new Batcher({ requestsMax: 100 });
+    for (const clusters of [[1, 2], [1], [1, 2], [1]]) batcher.add(requestOf(clusters));
+    expect(propose(batcher)).toMatchObject({ clusters: [1, 2], requests: [{}, {}] });
+    expect(propose(batcher)).toMatchObject({ clusters: [1], requests: [{}, {}] });
+  });
+
+  test("blocks of several clusters share what may be under way, one for each set of clusters", () => {
+    const batcher = new Batcher({ requestsMax: 100 });
+    const first = [1, 2];
+    for (const clusters of [first, [1, 3], [1, 4]]) batcher.add(requestOf(clusters));
+    const underWay = Array.from({ length: limits.crossBlocksInFlightMax }, () => propose(batcher));
+    expect(underWay.every((block) => block !== undefined)).toBe(true);
+    expect(propose(batcher)).toBeUndefined();
+    batcher.add(requestOf([1]));
+    expect(propose(batcher)?.clusters).toEqual([1]);
+    batcher.decided(underWay[1]?.digest as Digest);
+    batcher.add(requestOf(first));
+    expect(propose(batcher)?.clusters).toEqual([1, 4]);
+    batcher.decided(underWay[0]?.digest as Digest);
+    expect(propose(batcher)?.clusters).toEqual(first);
+  });
 });
 
-it("under load the next block takes all that has waited, up to the bound", () => {
-  const batcher = new Batcher({ requestsMax: 5 });
-  for (let i = 0; i < limits.blocksInFlightMax; i++) {
-    batcher.add(request([1]));
-    expect(propose(batcher, `b${i}`)).toHaveLength(1);
-  }
-  for (let i = 0; i < 8; i++) batcher.add(request([1]));
-  expect(batcher.next()).toBeUndefined();
-  batcher.decided("b0" as Digest);
-  expect(propose(batcher, "full")).toHaveLength(5);
-  expect(batcher.queued).toBe(3);
+describe("what a block holds", () => {
+  test("at most so many requests, in the order in which they came", () => {
+    const batcher = new Batcher({ requestsMax: 3 });
+    const requests = Array.from({ length: 5 }, () => requestOf([1]));
+    for (const request of requests) batcher.add(request);
+    expect(propose(batcher)?.requests).toEqual(requests.slice(0, 3));
+    expect(propose(batcher)?.requests).toEqual(requests.slice(3));
+  });
+
+  test("at most so many operations and bytes", () => {
+    const batcher = new Batcher({ requestsMax: 1000 });
+    for (let i = 0; i < 5; i++) batcher.add(requestOf([1], { operations: limits.operationsMax }));
+    expect(propose(batcher)?.requests).toHaveLength(limits.blockOperationsMax / limits.operationsMax);
+    for (let i = 0; i < 5; i++) batcher.add(requestOf([2], { bytes: limits.requestBytesMax }));
+    const large = batcher.take([2 as ClusterId]);
+    expect(large).toHaveLength(1);
+  });
+
+  test("one request of the largest size at least", () => {
+    const batcher = new Batcher({ requestsMax: 1000 });
+    batcher.add(requestOf([1], { bytes: limits.requestBytesMax, operations: limits.operationsMax }));
+    expect(propose(batcher)?.requests).toHaveLength(1);
+  });
 });
 
-it("requests of other clusters make other blocks, the one that has waited longest first", () => {
-  const batcher = new Batcher({ requestsMax: 100 });
-  const first = request([1, 2]);
-  batcher.add(first);
-  batcher.add(request([1]));
-  expect(propose(batcher, "cross")).toEqual([first]);
-  expect(batcher.next()).toEqual([1]);
-});
+describe("ids", () => {
+  test("a request that is queued or under way is known, another one under its id refused", () => {
+    const batcher = new Batcher({ requestsMax: 10 });
+    const request = requestOf([1], { nonce: 7 });
+    expect(batcher.add(request)).toBe("queued");
+    expect(batcher.add(request)).toBe("known");
+    const block = propose(batcher);
+    expect(batcher.add(request)).toBe("known");
+    expect(batcher.add(requestOf([1], { nonce: 7, hash: "other" }))).toBe("id-reused");
+    batcher.decided(block?.digest as Digest);
+    expect(batcher.add(request)).toBe("known");
+    batcher.executed(request);
+    expect(batcher.add(request)).toBe("queued");
+  });
 
-it("blocks of several clusters share what may be in flight, and none of one set overtakes its own", () => {
-  const batcher = new Batcher({ requestsMax: 1 });
-  for (const clusters of [
-    [1, 2],
-    [1, 2],
-    [1, 3],
-    [1, 4],
-    [1, 5],
-  ])
-    batcher.add(request(clusters));
-  const proposed: (readonly number[])[] = [];
-  for (let next = batcher.next(); next !== undefined; next = batcher.next()) {
-    proposed.push(next);
-    propose(batcher, `b${proposed.length}`);
-  }
-  expect(proposed).toHaveLength(limits.crossBlocksInFlightMax);
-  expect(new Set(proposed.map(String)).size).toBe(proposed.length);
-});
-
-it("a request that is queued or in flight is known; its id with other content is refused", () => {
-  const batcher = new Batcher({ requestsMax: 100 });
-  const one = request([1], { nonce: 7_000 });
-  expect(batcher.add(one)).toBe("queued");
-  expect(batcher.add(one)).toBe("known");
-  propose(batcher, "b");
-  expect(batcher.add(one)).toBe("known");
-  expect(batcher.add(request([1], { nonce: 7_000, operations: 2 }))).toBe("id-reused");
-  batcher.executed(one);
-  expect(batcher.add(one)).toBe("queued");
-});
-
-it("over the bound it says busy", () => {
-  const batcher = new Batcher({ requestsMax: 100 });
-  for (let i = 0; i < limits.queuedRequestsMax; i++) expect(batcher.add(request([1]))).toBe("queued");
-  expect(batcher.add(request([1]))).toBe("busy");
-});
-
-it("a block's operations are bounded, and a request alone always fits", () => {
-  const batcher = new Batcher({ requestsMax: 100 });
-  for (let i = 0; i < 3; i++) batcher.add(request([1], { operations: limits.operationsMax }));
-  expect(propose(batcher, "b")).toHaveLength(Math.floor(limits.blockOperationsMax / limits.operationsMax));
+  test("the queue is bounded: busy", () => {
+    const batcher = new Batcher({ requestsMax: 10 });
+    for (let i = 0; i < limits.queuedRequestsMax; i++) batcher.add(requestOf([1]));
+    const one = requestOf([1]);
+    expect(batcher.add(one)).toBe("busy");
+    propose(batcher);
+    expect(batcher.add(one)).toBe("queued");
+  });
 });
