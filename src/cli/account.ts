@@ -32,6 +32,7 @@ export const command: CommandModule = {
       .command(openCommand)
       .command(showCommand)
       .command(listCommand)
+      .example("$0 account list --topology net/topology.yaml --key net/clients/client0.key", "")
       .demandCommand(1, "no command is given: account open, show or list"),
   handler: () => undefined,
 };

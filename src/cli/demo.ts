@@ -87,7 +87,7 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
     say(options, `${processes.length} nodes in ${topology.clusters.length} ${options.model} clusters are starting`);
     await allConnected(processes, signal);
     const opened = await openAccounts(folder, topology);
-    if (signal.aborted) return ExitCode.interrupted;
+    signal.throwIfAborted();
     say(options, `${opened} accounts opened; ${options.seconds} s of load begin`);
     const load = await runLoad({
       ...(await loadOptions(folder, topology, options)),
@@ -97,7 +97,7 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
     if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
     const statuses = await statusesOf(folder, topology);
     await stopNodes(processes);
-    if (signal.aborted) return ExitCode.interrupted;
+    signal.throwIfAborted();
     say(options, "all nodes ended; verifying their ledgers");
     const audit = await verifyLedgers({ data: nodesOf(topology).map(({ id }) => places.data(folder, id)) });
     return report(options, { load, audit, statuses });

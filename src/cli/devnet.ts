@@ -36,6 +36,8 @@ export const command: CommandModule = {
       .command(subcommand("up", "Start all nodes and return when all are connected", up))
       .command(subcommand("status", "Show every node; exit code 1 if one does not run", status))
       .command(subcommand("down", "End all nodes", down))
+      .example("$0 devnet up net", "All nodes of the network in net/, in the background")
+      .example("$0 devnet down net", "End them; their data stays")
       .demandCommand(1, "no command is given: devnet up, status or down"),
   handler: () => undefined,
 };
@@ -96,8 +98,8 @@ async function down(folder: string, { json }: DevnetOptions): Promise<ExitCode> 
 }
 
 async function end(folder: string, node: NodeStatus): Promise<void> {
-  process.kill(node.pid, "SIGTERM");
   for (let waited = 0; await isRunning(folder, node); waited += POLL_MS) {
+    if (waited === 0) process.kill(node.pid, "SIGTERM");
     if (waited === STOP_MAX_MS) process.kill(node.pid, "SIGKILL");
     await pause(POLL_MS);
   }

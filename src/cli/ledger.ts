@@ -81,6 +81,7 @@ export const command: CommandModule = {
       .command(showCommand)
       .command(verifyCommand)
       .command(graphCommand)
+      .example("$0 ledger verify --data net/data", "All nodes below that folder, and that they agree")
       .demandCommand(1, "no command is given: ledger show, verify or graph"),
   handler: () => undefined,
 };

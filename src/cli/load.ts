@@ -123,8 +123,7 @@ function print(report: LoadReport): void {
   const { throughput, latency, endings } = tablesOf(report);
   for (const rows of [throughput, latency, endings]) printTable(rows);
   if (report.result.interrupted) printLine("interrupted: measured until then");
-  const [ending, ...others] = endings;
-  if (ending?.ending === "unavailable" && others.length === 0) {
+  if (Object.keys(report.result.endings).join() === "unavailable") {
     printLine("no node was within reach; is the network running?");
   }
 }

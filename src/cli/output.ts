@@ -39,6 +39,7 @@ export type Row = Readonly<Record<string, Cell>>;
 const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ["check-failed", ExitCode.checkFailed],
   ["store-corrupt", ExitCode.checkFailed],
+  ["interrupted", ExitCode.interrupted],
   ["outcome-unknown", ExitCode.unknown],
   ["busy", ExitCode.unavailable],
   ["cluster-unavailable", ExitCode.unavailable],
@@ -113,7 +114,8 @@ export async function runCommand(
   try {
     process.exitCode = (await work()) ?? ExitCode.ok;
   } catch (error) {
-    process.exitCode = interrupted?.signal.aborted === true ? ExitCode.interrupted : fail(error, options);
+    const ended = interrupted?.signal.aborted === true ? new CodedError("interrupted", "interrupted") : error;
+    process.exitCode = fail(ended, options);
   }
   if (interrupted?.signal.aborted === true) process.exitCode = ExitCode.interrupted;
 }
@@ -141,26 +143,33 @@ export function interruption(): AbortSignal {
 /** Our coded errors, the operating system's (ENOENT, EACCES, ...) and the database's, which carry a code alike. */
 function codeOf(error: unknown): string | undefined {
   if (error instanceof CodedError) return error.code;
-  if (!(error instanceof Error && "code" in error && typeof error.code === "string")) return undefined;
-  if (error.code.startsWith("LEVEL_")) return "store-corrupt";
-  return "syscall" in error ? error.code : undefined;
+  const { code, syscall } = rootOf(error);
+  if (code?.startsWith("LEVEL_")) return "store-corrupt";
+  return syscall === undefined ? undefined : code;
 }
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const { code = "", path, cause } = error as NodeJS.ErrnoException;
+  const { code = "", path, message = "" } = rootOf(error);
   if (code.startsWith("LEVEL_")) {
-    const reason = cause instanceof Error ? cause.message : error.message;
-    return `the data cannot be read: ${reason}; keep the folder aside and start with an empty one`;
+    return `the data cannot be read: ${message}; keep the folder aside and start with an empty one`;
   }
   const meaning = systemMeanings.get(code);
-  return meaning === undefined || path === undefined ? error.message : `${path} ${meaning}`;
+  return meaning === undefined ? message : `${path ?? "what was given"} ${meaning}`;
+}
+
+/** The database wraps what the disk said, or what it found itself, in an error of its own. */
+function rootOf(error: unknown): Partial<NodeJS.ErrnoException> {
+  if (!(error instanceof Error)) return {};
+  const cause = error.cause instanceof Error && "code" in error.cause ? error.cause : error;
+  return typeof (cause as NodeJS.ErrnoException).code === "string" ? cause : { message: error.message };
 }
 
 const systemMeanings: ReadonlyMap<string, string> = new Map([
   ["ENOENT", "does not exist; give the path of one that does"],
+  ["EEXIST", "is there already; give another path"],
   ["EISDIR", "is a folder; give the path of a file"],
-  ["ENOTDIR", "is not in a folder; give another path"],
+  ["ENOTDIR", "is below a file; give a path whose parts are folders"],
   ["EACCES", "cannot be opened: its owner has not permitted it"],
 ]);
 

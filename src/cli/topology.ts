@@ -38,7 +38,11 @@ export const command: CommandModule = {
   command: "topology",
   describe: "Write a new network's topology and keys, or check a topology file",
   builder: (program) =>
-    program.command(newCommand).command(checkCommand).demandCommand(1, "no command is given: topology new or check"),
+    program
+      .command(newCommand)
+      .command(checkCommand)
+      .example("$0 topology new --clusters 2 --model crash --out net", "Two crash clusters of three nodes")
+      .demandCommand(1, "no command is given: topology new or check"),
   handler: () => undefined,
 };
 

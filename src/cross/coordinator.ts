@@ -227,7 +227,6 @@ export class Coordinator {
     if (this.engine.isPrimary && this.engine.entryOf(block.digest) === undefined) {
       this.#absorb(this.engine.place(block, 0 as Sequence));
     }
-    this.#handOver();
   }
 
   onSlotTimer(slot: Slot): void {
@@ -291,6 +290,8 @@ export class Coordinator {
     this.#bodies.set(block.digest, block);
     this.#output.learned.push(block);
     if (block.clusters.length > 1) this.#absorbDecisions(this.decisions.learn(block));
+    // Its slot may have been decided before.
+    this.#handOver();
   }
 
   /** π(i) of a block that another cluster initiates; undefined for this cluster's own. */

@@ -72,6 +72,10 @@ class Driver implements RunningLoad {
     this.#meter = new Meter({ warmupMs });
     this.#startedAt = time.elapsed();
     this.#timers.push(time.every(warmupMs + durationMs, () => this.#stop(false)));
+    if (signal?.aborted === true) {
+      this.#stop(true);
+      return;
+    }
     signal?.addEventListener("abort", () => this.#stop(true), { once: true });
     if (mode.kind === "closed") {
       for (let session = 0; session < mode.sessions; session++) this.#runSession(session);

@@ -31,8 +31,10 @@ export class Proposer {
     if (ready !== undefined) return this.#propose(now, ready);
     if (!coordinator.isClockBehind) return false;
     // Requests that wait for the pipeline move the clock as well as a no-op does.
+    const before = engine.lastSequence;
     if (!engine.hasRoom || !this.#propose(now, noOp.clusters)) coordinator.propose(noOp);
-    return true;
+    // The log may be at its end (slotsAheadMax): then the clock has to wait for a checkpoint.
+    return engine.lastSequence > before;
   }
 
   #propose(now: Now, clusters: readonly ClusterId[]): boolean {

@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type ClientOptions, showOutcome } from "../../src/cli/client.js";
-import { ExitCode, exitCodeOf } from "../../src/cli/output.js";
+import { ExitCode } from "../../src/cli/output.js";
 import { runProgram } from "../../src/cli/program.js";
 import type { Outcome } from "../../src/client/sdk.js";
 
@@ -35,18 +35,9 @@ function ending(parts: object): Outcome {
   return { cluster: 2, latencyMs: 1, request, ...parts } as unknown as Outcome;
 }
 
-function thrownBy(outcome: Outcome, json = false): unknown {
-  try {
-    showOutcome(outcome, { ...options, json });
-  } catch (error) {
-    return error;
-  }
-  return undefined;
-}
-
 describe("endings", () => {
   test("committed says where the record is", () => {
-    showOutcome(ending({ outcome: "committed", results: ["ok"], ...place }), options);
+    expect(showOutcome(ending({ outcome: "committed", results: ["ok"], ...place }), options)).toBe(ExitCode.ok);
     expect(out).toBe("committed: cluster 2, height 5, sequence 1.2, in 1.0 ms\n");
   });
 
@@ -55,21 +46,22 @@ describe("endings", () => {
     ["cluster-unavailable", ExitCode.unavailable],
     ["unavailable", ExitCode.unavailable],
   ])("a rejection with %s ends with %d", (code, exitCode) => {
-    const error = thrownBy(ending({ outcome: "rejected", code, message: "so it is", record: undefined }));
-    expect(error).toMatchObject({ code, message: `rejected, ${code}: so it is` });
-    expect(exitCodeOf(error)).toBe(exitCode);
+    const outcome = ending({ outcome: "rejected", code, message: "so it is", record: undefined });
+    expect(showOutcome(outcome, options)).toBe(exitCode);
+    expect(err).toBe(`sharper: rejected, ${code}: so it is\n`);
   });
 
   test("unknown gives the exact command that finds out", () => {
-    const error = thrownBy(ending({ outcome: "unknown", lastRefusal: undefined, resolve: () => undefined }));
-    expect(exitCodeOf(error)).toBe(ExitCode.unknown);
-    expect((error as Error).message.split("\n")[1]).toBe(
-      "sharper transfer --topology 'my net/topology.yaml' --key k.key --resume AQID",
-    );
+    const outcome = ending({ outcome: "unknown", lastRefusal: undefined, resolve: () => undefined });
+    expect(showOutcome(outcome, options)).toBe(ExitCode.unknown);
+    expect(err.split("\n")[1]).toBe("sharper transfer --topology 'my net/topology.yaml' --key k.key --resume AQID");
   });
 
   test("for programs the request's token is in the document", () => {
-    thrownBy(ending({ outcome: "unknown", lastRefusal: "busy", resolve: () => undefined }), true);
+    showOutcome(ending({ outcome: "unknown", lastRefusal: "busy", resolve: () => undefined }), {
+      ...options,
+      json: true,
+    });
     expect(JSON.parse(out)).toMatchObject({
       outcome: "unknown",
       lastRefusal: "busy",
@@ -78,10 +70,21 @@ describe("endings", () => {
   });
 });
 
+test("documents show sequences as the ledger commands do", () => {
+  const json = { ...options, json: true };
+  showOutcome(ending({ outcome: "committed", results: ["ok"], ...place }), json);
+  expect(JSON.parse(out)).toMatchObject({ outcome: "committed", sequence: "1.2" });
+  out = "";
+  showOutcome(ending({ outcome: "rejected", code: "not-owner", message: "", record: place }), json);
+  expect(JSON.parse(out)).toMatchObject({ outcome: "rejected", record: { sequence: "1.2" } });
+});
+
 describe("wrong usage ends with 2", () => {
   const commands = [
     { name: "transfer", describe: "", load: () => import("../../src/cli/transfer.js") },
     { name: "account", describe: "", load: () => import("../../src/cli/account.js") },
+    { name: "balance", describe: "", load: () => import("../../src/cli/balance.js") },
+    { name: "demo", describe: "", load: () => import("../../src/cli/demo.js") },
     { name: "load", describe: "", load: () => import("../../src/cli/load.js") },
   ];
   const common = ["--topology", "none.yaml", "--key", "none.key"];
@@ -90,6 +93,15 @@ describe("wrong usage ends with 2", () => {
     ["nothing to move", ["transfer", ...common]],
     ["no amount", ["transfer", ...common, "--from", "a", "--to", "b"]],
     ["an amount that is no number", ["transfer", ...common, "--from", "a", "--to", "b", "--amount", "5.5"]],
+    ["an amount of nothing", ["transfer", ...common, "--from", "a", "--to", "b", "--amount", "0"]],
+    ["more than can exist", ["transfer", ...common, "--from", "a", "--to", "b", "--amount", `${1n << 63n}`]],
+    ["an account that is no name", ["transfer", ...common, "--from", "a!", "--to", "b", "--amount", "5"]],
+    ["an account to open that is no name", ["account", "open", ...common, "a!"]],
+    ["a balance of what is no name", ["balance", ...common, "a", "b!"]],
+    ["a load with half a seed", ["load", "--topology", "none.yaml", "--seed", "1.5"]],
+    ["a load whose results have no place", ["load", "--topology", "none.yaml", "--out", "none/there.json"]],
+    ["a demo of no clients", ["demo", "--clients", "0"]],
+    ["a demo that is more than all cross-shard", ["demo", "--cross", "2"]],
     ["a debit without an amount", ["transfer", ...common, "--debit", "a", "--credit", "b=1"]],
     ["a deadline of nothing", ["transfer", ...common, "--from", "a", "--to", "b", "--amount", "5", "--deadline", "0"]],
     ["a topology that is not there", ["transfer", ...common, "--from", "a", "--to", "b", "--amount", "5"]],

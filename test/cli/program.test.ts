@@ -2,7 +2,16 @@
 // data, so none of the real ones is needed.
 
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { type CommonOptions, ExitCode, exitCodeOf, printJson, renderTable, runCommand } from "../../src/cli/output.js";
+import { nodeProblem } from "../../src/cli/node-version.js";
+import {
+  type CommonOptions,
+  ExitCode,
+  exitCodeOf,
+  fail,
+  printJson,
+  renderTable,
+  runCommand,
+} from "../../src/cli/output.js";
 import { type CommandEntry, runProgram } from "../../src/cli/program.js";
 import { CodedError } from "../../src/types/codes.js";
 
@@ -42,6 +51,7 @@ const commands: readonly CommandEntry[] = [
               .positional("name", { type: "string" })
               .option("times", { type: "number", default: 1, requiresArg: true })
               .option("tag", { type: "string", array: true })
+              .option("tone", { choices: ["warm", "cool"] })
               .example("$0 greet Ada", "says hello to Ada"),
           handler: (options) =>
             runCommand(options as CommonOptions, async () => {
@@ -75,6 +85,7 @@ describe("program", () => {
     expect(written.out).toContain("sharper greet <name>");
     expect(written.out).toContain("--times");
     expect(written.out).toContain("sharper greet Ada");
+    expect(written.out).toMatch(/Exit codes:\n +0 {2}ok\n/);
     expect(written.out).not.toContain("never");
   });
 
@@ -96,6 +107,7 @@ describe("program", () => {
     [["greet", "Ada", "Bob"], /unknown argument: Bob|unknown command: Bob/],
     [["greet", "Ada", "--times"], /not enough arguments following: times/],
     [["greet", "Ada", "--times", "many"], /--times must be a number/],
+    [["greet", "Ada", "--tone", "hot"], /^sharper: --tone is "hot"; it must be one of "warm", "cool"; see/],
     [["greet", "Ada", "--times", "1", "--times", "2"], /--times is given more than once/],
   ])("wrong usage %j is refused with a helpful line and ends with 2", async (args, expected) => {
     expect(await run(...args)).toBe(ExitCode.usage);
@@ -105,7 +117,7 @@ describe("program", () => {
   });
 
   test("with --json errors are one JSON document on stderr", async () => {
-    expect(await run("greet", "Eve", "--json")).toBe(ExitCode.rejected);
+    expect(await run("greet", "Eve", "--json")).toBe(ExitCode.usage);
     expect(JSON.parse(written.err)).toEqual({ error: { code: "not-owner", message: "Eve owns no greeting" } });
     written.err = "";
     expect(await run("greet", "--json")).toBe(ExitCode.usage);
@@ -116,9 +128,31 @@ describe("program", () => {
   });
 });
 
+test.each([
+  ["22.12.0", true],
+  ["24.0.0", true],
+  ["22.11.9", false],
+  ["20.20.2", false],
+])("Node %s will do: %s", (version, good) => {
+  expect(nodeProblem(version) === undefined).toBe(good);
+});
+
 describe("output", () => {
+  test("a file that is not there is named, with what would be right", () => {
+    const missing = Object.assign(new Error("ENOENT: no such file"), {
+      code: "ENOENT",
+      syscall: "open",
+      path: "a.yaml",
+    });
+    expect(fail(missing, {})).toBe(ExitCode.usage);
+    expect(exitCodeOf(Object.assign(new Error("not open", { cause: missing }), { code: "LEVEL_NOT_OPEN" }))).toBe(2);
+    expect(written.err).toBe("sharper: a.yaml does not exist; give the path of one that does\n");
+  });
+
   test.each([
-    [new CodedError("insufficient-funds", ""), ExitCode.rejected],
+    [new CodedError("zero-amount", ""), ExitCode.usage],
+    [new CodedError("store-corrupt", ""), ExitCode.checkFailed],
+    [Object.assign(new Error("Corruption"), { code: "LEVEL_CORRUPTION" }), ExitCode.checkFailed],
     [new CodedError("outcome-unknown", ""), ExitCode.unknown],
     [new CodedError("deadline", ""), ExitCode.unavailable],
     [new CodedError("busy", ""), ExitCode.unavailable],

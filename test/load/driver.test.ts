@@ -115,6 +115,12 @@ describe("closed loop", () => {
     expect(Math.round(transfersPerSecond)).toBeGreaterThan(480);
     expect(time.timers).toBe(0);
   });
+
+  test("an interruption before the start leaves nothing to wait for", async () => {
+    const { interrupted, endings } = await start({ signal: AbortSignal.abort() }).result;
+    expect({ interrupted, endings }).toEqual({ interrupted: true, endings: {} });
+    expect(time.timers).toBe(0);
+  });
 });
 
 describe("open loop", () => {

@@ -8,7 +8,7 @@ import { limits } from "../../src/types/limits.js";
 import type { Checkpoint, Propose } from "../../src/types/message.js";
 import { commitOf, injectAs, nextEntry, paymentBlock, proposal, sealAs } from "../support/forge.js";
 import { expectConsistent } from "../support/inspect.js";
-import { TestNetwork } from "../support/network.js";
+import { type Packet, TestNetwork } from "../support/network.js";
 
 const digestOf = (i: number) => i.toString(16).padStart(64, "0") as Digest;
 
@@ -154,7 +154,7 @@ describe("floods", () => {
 
   test("thousands of proposals that wait for one, and then that one, are taken one after the other", async () => {
     const network = await byzantine();
-    const count = 2000;
+    const count = 4000;
     const block = paymentBlock(network, 1);
     const first = nextEntry(network, 1, block.digest);
     const messages: Propose[] = [];
@@ -176,6 +176,25 @@ describe("floods", () => {
     ).toBeDefined();
   });
 
+  test("a node that asks and asks is answered so often in a turn, and others are answered as well", async () => {
+    const network = await byzantine();
+    const node = network.node("c1n0");
+    const digest = node.replica.coordinator.engine.digestAt(1) as Digest;
+    for (const [from, times] of [
+      ["c1n1", 10 * limits.queriesPerTurnMax],
+      ["c1n2", 1],
+    ] as const) {
+      for (let i = 0; i < times; i++) {
+        const event = node.ingress.open(network.node(from).info.key, sealAs(network, from, { kind: "fetch", digest }));
+        if (event !== undefined) node.inbox.push(event);
+      }
+    }
+    network.turns(node);
+    const answers = network.packets.filter(({ kind }) => kind === "chunk").map(({ receiver }) => receiver);
+    expect(answers.filter((receiver) => receiver === "c1n1")).toHaveLength(limits.queriesPerTurnMax);
+    expect(answers.filter((receiver) => receiver === "c1n2")).toHaveLength(1);
+  });
+
   test("over-limit: a proposal for a slot that is much too far ahead", async () => {
     const network = await byzantine();
     const block = paymentBlock(network, 1);
@@ -185,18 +204,24 @@ describe("floods", () => {
 
   test("COMMITs about blocks that nobody knows push out each other, and not what counts", async () => {
     const network = await byzantine(2);
-    const commits = limits.remoteVotesMax + 100;
-    const { coordinator } = network.node("c1n0").replica;
-    for (let i = 0; i < commits; i++) {
-      const entry: Entry = { ...nextEntry(network, 2, digestOf(i)), slot: 1 };
-      const message = commitOf(entry, 3);
-      const signed = { body: new Uint8Array(1), signature: new Uint8Array(64) };
+    const { coordinator } = network.node("c1n1").replica;
+    const signed = { body: new Uint8Array(1), signature: new Uint8Array(64) };
+    for (let i = 0; i < limits.remoteVotesMax + 100; i++) {
+      const message = commitOf(nextEntry(network, 2, digestOf(i)), 3);
       coordinator.onCommit({ from: { cluster: 2 as ClusterId, node: 3 }, message, signed });
     }
     expect(coordinator.decisions.size).toBe(limits.remoteVotesMax);
+    // All COMMITs about the next block come before the block itself.
+    network.pick = (packets) => {
+      const late = ({ receiver, kind }: Packet) => receiver === "c1n1" && kind === "propose";
+      return Math.max(
+        0,
+        packets.findIndex((packet) => !late(packet)),
+      );
+    };
     network.pay(2, 1);
     network.settle();
-    expect(network.node("c1n0").replica.height).toBe(2);
+    expect(network.node("c1n1").replica.height).toBe(2);
     await expectConsistent(network, "after the flood");
   });
 });
