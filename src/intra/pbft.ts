@@ -65,6 +65,7 @@ export class Pbft implements ClusterLog {
   acceptDirect(block: Block, hint: Sequence): EngineStep {
     const step = emptyStep();
     this.#ordering.acceptDirect(step, block, hint);
+    this.#reviewBlock(step, block.digest);
     return step;
   }
 
@@ -258,8 +259,13 @@ export class Pbft implements ClusterLog {
 
   #onBody(step: EngineStep, block: Block): void {
     this.#ordering.learnBlock(block);
+    this.#reviewBlock(step, block.digest);
+  }
+
+  /** Votes for the primary's choice may have come before the block. */
+  #reviewBlock(step: EngineStep, digest: Digest): void {
     for (let slot = this.#log.frontier.slot + 1; slot <= this.#log.last; slot++) {
-      if (this.#log.peek(slot)?.choice?.digest === block.digest) this.#review(step, slot);
+      if (this.#log.peek(slot)?.choice?.digest === digest) this.#review(step, slot);
     }
   }
 

@@ -109,3 +109,22 @@ describe("nodes restart from their stores, contradict nothing they said, and go 
     expectIdle(network, `seed ${seed}`);
   });
 });
+
+describe("one backup of each cluster is silent, and the others go on without it", () => {
+  test.each(combinations())("$name, $dissemination, $initiator, seed $seed", async ({ seed, name: _, ...options }) => {
+    const network = await TestNetwork.create({ ...options, blockRequestsMax: 2 });
+    const random = randomOf(seed);
+    shuffle(network, random);
+    const silent = network.topology.clusters.map(({ id, nodes }) => `c${id}n${1 + below(random, nodes.length - 1)}`);
+    network.drop = ({ sender, receiver }) => silent.includes(sender) || silent.includes(receiver);
+    for (let i = 0; i < 24; i++) {
+      payAtRandom(network, random, 1 + below(random, 3));
+      for (let steps = below(random, 60); steps > 0; steps--) network.deliverOne();
+    }
+    wait(network, 60);
+    expect(answered(network)).toBe(24);
+    const others = network.nodes.filter(({ name }) => !silent.includes(name));
+    await expectConsistent(network, `seed ${seed}`, others);
+    expectIdle(network, `seed ${seed}`, others);
+  });
+});

@@ -88,6 +88,25 @@ describe("rounds of a byzantine cluster", () => {
     await expectDone(network, [1, 1]);
   });
 
+  test("a node that hears of a block by accepts first takes part in its quorum all the same", async () => {
+    const network = await TestNetwork.create({ models: ["byzantine", "byzantine"] });
+    network.settle();
+    const late = ({ receiver, kind }: Packet) => receiver === "c2n3" && kind === "propose";
+    network.pick = (packets) =>
+      Math.max(
+        0,
+        packets.findIndex((packet) => !late(packet)),
+      );
+    // One node accepts and is never heard of again: the three others' COMMITs are needed.
+    network.drop = ({ sender, kind }) => sender === "c2n1" && kind !== "accept";
+    network.pay(1, 2);
+    wait(network, 20);
+    network.drop = () => false;
+    for (const name of ["c2n0", "c2n2", "c2n3"]) expect([name, network.node(name).replica.height]).toEqual([name, 1]);
+    wait(network, 10);
+    await expectDone(network, [1, 1]);
+  });
+
   test("the primary places a block that it learns of by accepts alone", async () => {
     const network = await TestNetwork.create({ models: ["byzantine", "byzantine"] });
     network.settle();

@@ -12,12 +12,12 @@ import { storedAccountSchema } from "../../src/types/schema.js";
 import type { TestNetwork, TestNode } from "./network.js";
 
 /** All views are sound, agree with each other, and conserve the supply; strict: the network is quiet. */
-export async function expectConsistent(network: TestNetwork, what: string): Promise<void> {
+export async function expectConsistent(network: TestNetwork, what: string, nodes = network.nodes): Promise<void> {
   const { topology, members } = network;
   const report = await auditLedgers({
     topology,
     verifier: ed25519Verifier,
-    nodes: network.nodes.map(({ name, ref, store }) => ({ name, cluster: ref.cluster, node: ref.node, store })),
+    nodes: nodes.map(({ name, ref, store }) => ({ name, cluster: ref.cluster, node: ref.node, store })),
     replayer: (cluster) => replayer(topology, members, cluster),
     strict: true,
   });
@@ -29,8 +29,8 @@ export async function expectConsistent(network: TestNetwork, what: string): Prom
 }
 
 /** Nothing of finished work is kept: no block under way, no vote being counted, no request waiting. */
-export function expectIdle(network: TestNetwork, what: string): void {
-  for (const { name, replica } of network.nodes) {
+export function expectIdle(network: TestNetwork, what: string, nodes = network.nodes): void {
+  for (const { name, replica } of nodes) {
     const { queued, undelivered, unexecuted, cross } = replica.gauges;
     expect({ name, queued, undelivered, unexecuted, cross }, what).toEqual({
       name,
