@@ -59,7 +59,7 @@ export const command: CommandModule<object, DemoOptions> = {
       .option("batch", { ...number, default: 1, describe: "Transfers in a request" })
       .option("cross", { ...number, default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
       .option("shards-per-cross", { ...number, default: 2, describe: "Clusters of a cross-shard request" })
-      .option("clients", { ...number, default: 256, describe: "Sessions, each with one request in flight" })
+      .option("clients", { ...number, default: 1000, describe: "Sessions, each with one request in flight" })
       .option("keep-in", {
         type: "string",
         requiresArg: true,
