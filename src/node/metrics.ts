@@ -1,6 +1,6 @@
 // Counters and gauges of a node (prom-client), fed from the notes of its turns and from the door. Names carry units.
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Note } from "../types/effects.js";
 
 /** A flat picture of everything, for status files: name with labels -> value. */
@@ -24,7 +24,7 @@ export class Metrics {
       buckets: [0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 1000],
       registers: [this.registry],
     });
-    collectDefaultMetrics({ register: this.registry });
+
   }
 
   onNote(note: Note): void {
