@@ -24,7 +24,6 @@ export class Metrics {
       buckets: [0.25, 0.5, 1, 2, 5, 10, 25, 50, 100, 250, 1000],
       registers: [this.registry],
     });
-
   }
 
   onNote(note: Note): void {
