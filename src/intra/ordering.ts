@@ -16,7 +16,7 @@ import {
   type Slot,
 } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import type { Propose, SuperAccept, Verified } from "../types/message.js";
+import type { Accept, Propose, SuperAccept, Verified } from "../types/message.js";
 import type { StoredEntry, StoredSlot } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { type EngineStep, type Routes, rejected } from "./engine.js";
@@ -75,8 +75,12 @@ export class Ordering {
     return this.#routes.involved([this.#cluster.id]);
   }
 
-  blockOf(digest: Digest): Block | undefined {
-    return this.#blocks.get(digest);
+  /** This node's accept of an entry: SUPER-ACCEPT for a foreign block in round 1, else ACCEPT (protocol 3, step 3). */
+  voteFor(entry: Entry): Accept | SuperAccept {
+    const { node } = this.#self;
+    const foreign = this.#routes.initiatorOf(entry.digest) !== undefined;
+    if (!foreign || entry.round === 0) return { kind: "accept", entry, node };
+    return { kind: "super-accept", entry, node, previous: NO_SEQUENCE, block: undefined };
   }
 
   learnBlock(block: Block): void {

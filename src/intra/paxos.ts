@@ -125,7 +125,7 @@ export class Paxos implements ClusterLog {
 
   restate(digest: Digest): readonly NodeMessage[] {
     const accept = this.#log.acceptOf(digest);
-    return accept === undefined ? [] : [this.#voteFor(accept)];
+    return accept === undefined ? [] : [this.#ordering.voteFor(accept)];
   }
 
   digestAt(slot: Slot): Digest | undefined {
@@ -155,14 +155,7 @@ export class Paxos implements ClusterLog {
     const to: NodeRef[] = [{ cluster: cluster.id, node: primaryOf(cluster, this.view) }];
     const initiator = routes.initiatorOf(entry.digest);
     if (initiator !== undefined) to.push(initiator);
-    step.send.push({ to, message: this.#voteFor(entry) });
-  }
-
-  #voteFor(entry: Entry): Accept | SuperAccept {
-    const { self, routes } = this.#options;
-    const foreign = routes.initiatorOf(entry.digest) !== undefined;
-    if (!foreign || entry.round === 0) return { kind: "accept", entry, node: self.node };
-    return { kind: "super-accept", entry, node: self.node, previous: 0 as Sequence, block: undefined };
+    step.send.push({ to, message: this.#ordering.voteFor(entry) });
   }
 
   #onSuperAccept(step: EngineStep, verified: Verified<SuperAccept>): void {

@@ -124,7 +124,7 @@ export class Pbft implements ClusterLog {
   restate(digest: Digest): readonly NodeMessage[] {
     const statements: NodeMessage[] = [];
     const accept = this.#log.acceptOf(digest);
-    if (accept !== undefined) statements.push(this.#voteFor(accept));
+    if (accept !== undefined) statements.push(this.#ordering.voteFor(accept));
     const placed = this.#log.placed(digest);
     const committed = placed === undefined ? undefined : this.#log.peek(placed.slot)?.committed;
     if (committed?.digest === digest) statements.push(this.#commitFor(committed));
@@ -157,14 +157,7 @@ export class Pbft implements ClusterLog {
   }
 
   #cast(step: EngineStep, entry: Entry): void {
-    step.send.push({ to: this.#ordering.everyone, message: this.#voteFor(entry) });
-  }
-
-  #voteFor(entry: Entry): Accept | SuperAccept {
-    const { self, routes } = this.#options;
-    const foreign = routes.initiatorOf(entry.digest) !== undefined;
-    if (!foreign || entry.round === 0) return { kind: "accept", entry, node: self.node };
-    return { kind: "super-accept", entry, node: self.node, previous: 0 as Sequence, block: undefined };
+    step.send.push({ to: this.#ordering.everyone, message: this.#ordering.voteFor(entry) });
   }
 
   #commitFor(entry: Entry): Commit {

@@ -3,7 +3,7 @@
 // that reaches the core was verified at the door (node/ingress.ts): signature, sender, bounds, static validity.
 
 import type { Block, Request } from "./block.js";
-import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "./ids.js";
+import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot } from "./ids.js";
 import type { AccountState, Certificate, Signed, WireReply } from "./schema.js";
 
 /** One node's statement about one entry of one cluster's log. */
@@ -187,9 +187,4 @@ const byNumber = new Map(Object.entries(carriage).map(([kind, { number }]) => [n
 /** Exhaustive switches end here. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
-}
-
-export interface ViewAnnouncement {
-  readonly cluster: ClusterId;
-  readonly view: View;
 }
