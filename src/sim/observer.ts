@@ -1,0 +1,97 @@
+// What the parts of the simulator know of each other: a world of nodes and clients, checkers that watch it, villains
+// that bend what a node says. The world is driven by one seed; nothing here may read a clock or draw a number on its
+// own.
+
+import type { Signer } from "../crypto/signature.js";
+import type { MemoryStore } from "../ledger/memory.js";
+import type { Ingress } from "../node/ingress.js";
+import type { Replica } from "../node/replica.js";
+import type { TurnContext, TurnPlan } from "../node/turn.js";
+import type { Request } from "../types/block.js";
+import type { Event } from "../types/effects.js";
+import type { NodeRef, PublicKey } from "../types/ids.js";
+import type { ReadReply, Reply } from "../types/message.js";
+import type { ClusterInfo, NodeInfo, Topology } from "../types/topology.js";
+
+/** The invariants of protocol 10. */
+export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "I11" | "I12";
+
+export interface Violation {
+  readonly invariant: Invariant;
+  /** Node, height, slot, digest: what a reader needs to find it in the trace. */
+  readonly reason: string;
+}
+
+/** A node as the simulator sees it. */
+export interface SimNode {
+  /** For example "c1n0". */
+  readonly name: string;
+  readonly ref: NodeRef;
+  readonly info: NodeInfo;
+  readonly cluster: ClusterInfo;
+  readonly signer: Signer;
+  /** What is durable: it survives a crash. */
+  readonly store: MemoryStore;
+  /** Undefined while the node is down. */
+  readonly running: { readonly replica: Replica; readonly ingress: Ingress } | undefined;
+  /** False: it is byzantine, or was so at any time of the run. Nothing is promised about it. */
+  readonly isCorrect: boolean;
+}
+
+export interface SimWorld {
+  readonly topology: Topology;
+  readonly nodes: readonly SimNode[];
+  /** Virtual milliseconds since the start. */
+  readonly now: number;
+}
+
+/** Watches a run. Every method may report violations; none may change anything. */
+export interface Checker {
+  /** The plan's writes are durable in `node.store`, and nothing of it was sent yet. */
+  onTurn?(node: SimNode, plan: TurnPlan): void;
+  /** The node stopped, at any point between the effects of a turn; or came back from its store. */
+  onCrash?(node: SimNode): void;
+  onStart?(node: SimNode): void;
+  /** A correct client sent a request for the first time. */
+  onRequest?(request: Request): void;
+  /** A correct client got enough equal replies to believe the result (one of a crash cluster, f + 1 else). */
+  onReply?(client: PublicKey, reply: Reply): void;
+  /** A correct client believes a reading of accounts. */
+  onRead?(client: PublicKey, reply: ReadReply): void;
+  /** The last fault has healed. */
+  onHealed?(): void;
+  /** The run is over: nothing is under way any more, or the time for liveness has run out. */
+  onEnd?(): void;
+}
+
+/** How a checker is made: it keeps its state in the closure, and reports through `report`. */
+export type MakeChecker = (world: SimWorld, report: (violation: Violation) => void) => Checker;
+
+/** One message that a byzantine node is about to say, after its own honest replica made it. */
+export interface Outgoing {
+  readonly to: PublicKey;
+  readonly envelope: Uint8Array;
+  /** Extra delay in virtual ms. */
+  readonly delay?: number;
+}
+
+/**
+ * A byzantine node: an honest node whose words are bent on the way out (and whose durable state may be, too). It has
+ * only its own key. `random` draws from the run's seed.
+ */
+export interface Villain {
+  readonly name: string;
+  /** Everything the node is about to send in this turn; returns what it sends instead. */
+  bend?(outgoing: readonly Outgoing[], context: VillainContext): readonly Outgoing[];
+  /** Sees, changes or drops what reaches the node; undefined drops. */
+  hear?(event: Event, context: VillainContext): Event | undefined;
+  /** What its store keeps over a restart: the amnesiac forgets. */
+  remember?(node: SimNode): void;
+}
+
+export interface VillainContext {
+  readonly world: SimWorld;
+  readonly node: SimNode;
+  readonly turn: TurnContext;
+  readonly below: (count: number) => number;
+}
