@@ -6,35 +6,16 @@ import { initiatorOf } from "../cluster/block.js";
 import type { Members } from "../cluster/members.js";
 import type { ClusterLog, EngineEvent, EngineStep, Routes } from "../intra/engine.js";
 import { type Block, isNoOp } from "../types/block.js";
+import type { Rejection } from "../types/codes.js";
 import type { Note, Send } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
-import type { Accept, Commit, Propose, SuperAccept, SuperPropose, Verified } from "../types/message.js";
+import type { Accept, Commit, Propose, SuperAccept, SuperPropose, Verified, ViewMessage } from "../types/message.js";
 import type { Topology } from "../types/topology.js";
 import { type Complete, type DecisionStep, Decisions, primaryRef } from "./decisions.js";
-import { Delivery } from "./delivery.js";
 import { Disseminator, type Way } from "./dissemination.js";
-
-/** A block in its place in the one order, with what proves it. */
-export interface Ordered {
-  readonly block: Block;
-  readonly slot: Slot;
-  readonly final: Sequence;
-  readonly sequences: Complete["sequences"];
-  readonly certificates: Complete["certificates"];
-}
-
-/** What one turn of the coordinator asks of its owner. */
-export interface CrossOutput {
-  readonly send: Send[];
-  readonly notes: Note[];
-  /** Slots to be written before `send` leaves, and blocks likewise. */
-  readonly changed: Set<Slot>;
-  readonly learned: Block[];
-  readonly delivered: Ordered[];
-  /** Entries of this cluster that were decided. */
-  readonly decided: Entry[];
-  readonly wanted: { readonly digest: Digest; readonly from: NodeRef }[];
-}
+import { Outlet } from "./outlet.js";
+import { type CrossOutput, emptyOutput } from "./output.js";
+import { ForeignViews } from "./views.js";
 
 export interface CoordinatorOptions {
   readonly topology: Topology;
@@ -52,27 +33,32 @@ export class Coordinator {
   readonly engine: ClusterLog;
   readonly decisions: Decisions;
   readonly #options: CoordinatorOptions;
-  readonly #delivery: Delivery;
+  readonly #outlet: Outlet;
   readonly #disseminator: Disseminator;
   /** Undelivered blocks. */
   readonly #bodies = new Map<Digest, Block>();
-  readonly #views = new Map<ClusterId, View>();
+  readonly #views: ForeignViews;
   /** Blocks that got their record in this turn, of which the store does not know yet. */
   readonly #finished = new Set<Digest>();
-  /** Slots up to here were given to `delivery`. */
-  #handed: Slot = 0;
   #highestFinal = 0 as Sequence;
   #output: CrossOutput = emptyOutput();
 
   constructor(options: CoordinatorOptions) {
     this.#options = options;
+    this.#views = new ForeignViews(options.members);
     this.decisions = new Decisions({ members: options.members, own: options.self.cluster });
-    this.#delivery = new Delivery(options.lastFinal);
     this.#disseminator = new Disseminator(options.topology.cross.dissemination);
     this.#bodies.set(options.noOp.digest, options.noOp);
     this.engine = options.engine({
       initiatorOf: (digest) => this.#foreignInitiator(digest),
       involved: (clusters) => options.members.nodesOf(clusters),
+    });
+    this.#outlet = new Outlet({
+      engine: this.engine,
+      decisions: this.decisions,
+      lastFinal: options.lastFinal,
+      body: (digest) => this.#bodies.get(digest),
+      isDone: (digest) => this.#isDone(digest),
     });
   }
 
@@ -89,15 +75,20 @@ export class Coordinator {
   }
 
   get undelivered(): number {
-    return this.#delivery.waiting;
+    return this.#outlet.waiting;
   }
 
   body(digest: Digest): Block | undefined {
     return this.#bodies.get(digest);
   }
 
+  /** Hashes of the requests in blocks that have no record yet. */
+  requestsUnderWay(): ReadonlySet<Digest> {
+    return new Set([...this.#bodies.values()].flatMap(({ requests }) => requests.map(({ hash }) => hash)));
+  }
+
   viewOf(cluster: ClusterId): View {
-    return cluster === this.#options.self.cluster ? this.engine.view : (this.#views.get(cluster) ?? 0);
+    return cluster === this.#options.self.cluster ? this.engine.view : this.#views.of(cluster);
   }
 
   primaryOf(cluster: ClusterId): NodeRef {
@@ -136,7 +127,7 @@ export class Coordinator {
     }
   }
 
-  #superPropose(digest: Digest, cluster: ClusterId, conflict: boolean): void {
+  #superPropose(digest: Digest, cluster: ClusterId, conflict: boolean, isRepeated = false): void {
     const known = this.decisions.get(digest);
     const { self } = this.#options;
     if (known?.initiated === undefined || known.block === undefined || known.superProposed.has(cluster)) return;
@@ -147,7 +138,9 @@ export class Coordinator {
       node: self.node,
       block: known.block,
     };
-    this.#output.send.push({ to: [this.primaryOf(cluster)], message });
+    // Its primary may have changed unseen: one that is silent is not asked alone.
+    const to = isRepeated ? this.#options.members.nodesOf([cluster]) : [this.primaryOf(cluster)];
+    this.#output.send.push({ to, message });
     this.#output.notes.push({ kind: "super-proposed", digest, cluster, conflict });
   }
 
@@ -167,17 +160,18 @@ export class Coordinator {
   onSuperPropose(verified: Verified<SuperPropose>): void {
     const { block, entry } = verified.message;
     if (this.#isLate(block.digest) || this.#isOfStranger(verified)) return;
-    if (!this.engine.isPrimary) {
-      this.#output.notes.push({ kind: "rejected", code: "not-primary", from: verified.from, message: "super-propose" });
-      return;
-    }
     this.#learn(block);
-    this.#absorb(this.engine.place(block, entry.sequence));
+    // A node that is not primary says by its own accept that there is a block to be placed (3.1).
+    const step = this.engine.isPrimary
+      ? this.engine.place(block, entry.sequence)
+      : this.engine.acceptDirect(block, entry.sequence);
+    this.#absorb(step);
   }
 
   onAccept(verified: Verified<Accept | SuperAccept>): void {
     const { message } = verified;
     if (message.entry.cluster !== this.#options.self.cluster) {
+      this.#views.hear(message.entry, verified.from);
       this.#absorbDecisions(this.decisions.onForeignAccept(message));
       return;
     }
@@ -197,6 +191,7 @@ export class Coordinator {
     const { self, members } = this.#options;
     if (this.#isLate(message.digest)) return;
     const isOwn = message.cluster === self.cluster;
+    for (const entry of message.entries) this.#views.hear(entry, verified.from);
     if (!isOwn || message.entries.length > 1) {
       this.#absorbDecisions(this.decisions.onCommit(verified));
       return;
@@ -229,6 +224,31 @@ export class Coordinator {
     }
   }
 
+  onViewMessage(verified: Verified<ViewMessage>): void {
+    this.#absorb(this.engine.step({ kind: "view", verified }));
+  }
+
+  /** The present primary is not trusted any more (protocol 2.4). */
+  suspect(): void {
+    this.#absorb(this.engine.step({ kind: "suspect" }));
+  }
+
+  onViewTimer(): void {
+    this.#absorb(this.engine.step({ kind: "view-timer" }));
+  }
+
+  /** The opening of the view may have waited for what this turn brought. */
+  retryView(): void {
+    if (!this.engine.isOpen) this.#absorb(this.engine.step({ kind: "view-retry" }));
+  }
+
+  /** Is this block's place in the own log owed to others, who have decided it (3.4)? */
+  isOwed(digest: Digest): boolean {
+    const known = this.decisions.get(digest);
+    if (known?.block === undefined) return false;
+    return known.decided.size > 0 && !known.decided.has(this.#options.self.cluster);
+  }
+
   onSlotTimer(slot: Slot): void {
     this.#absorb(this.engine.step({ kind: "timer", slot }));
   }
@@ -240,13 +260,13 @@ export class Coordinator {
     for (const cluster of known.block.clusters) {
       if (cluster === this.#options.self.cluster || known.decided.has(cluster)) continue;
       known.superProposed.delete(cluster);
-      this.#superPropose(digest, cluster, true);
+      this.#superPropose(digest, cluster, true, true);
     }
   }
 
   // ---- start
 
-  restore(event: Extract<EngineEvent, { kind: "restored" }>): void {
+  restore(event: Extract<EngineEvent, { kind: "restored" | "restored-view" }>): void {
     this.#absorb(this.engine.step(event));
   }
 
@@ -258,7 +278,7 @@ export class Coordinator {
 
   /** At start: everything up to this slot was delivered. */
   startAfter(slot: Slot): void {
-    this.#handed = slot;
+    this.#outlet.startAfter(slot);
   }
 
   // ---- inside
@@ -271,18 +291,22 @@ export class Coordinator {
   /** Only π(i) of the block's initiator may bring it: else anyone could have any mixture of signed requests placed. */
   #isOfStranger({ message, from }: Verified<Propose | SuperPropose>): boolean {
     const { block, entry } = message;
-    const isInitiator = entry.cluster === this.initiatorClusterOf(block);
-    if (isInitiator && from.node === this.primaryOf(entry.cluster).node) return false;
-    const code = isInitiator ? "not-primary" : "not-allowed";
-    this.#output.notes.push({ kind: "rejected", code, from, message: message.kind });
+    if (entry.cluster !== this.initiatorClusterOf(block)) return this.#refuse("not-allowed", from, message.kind);
+    if (entry.cluster !== this.#options.self.cluster) this.#views.hear(entry, from);
+    if (from.node === this.primaryOf(entry.cluster).node) return false;
+    return this.#refuse("not-primary", from, message.kind);
+  }
+
+  #refuse(code: Rejection, from: NodeRef, message: string): true {
+    this.#output.notes.push({ kind: "rejected", code, from, message });
     return true;
   }
 
   /** A proposal of this cluster's own, which nobody may answer in the present view: not even its block is kept. */
   #isOfOtherView({ entry, kind }: Propose | SuperAccept, from: NodeRef): boolean {
     if (entry.cluster !== this.#options.self.cluster || entry.view === this.engine.view) return false;
-    this.#output.notes.push({ kind: "rejected", code: "stale-view", from, message: kind });
-    return true;
+    if (entry.view < this.engine.view) this.#output.lagging.push(from);
+    return this.#refuse("stale-view", from, kind);
   }
 
   #learn(block: Block): void {
@@ -291,7 +315,7 @@ export class Coordinator {
     this.#output.learned.push(block);
     if (block.clusters.length > 1) this.#absorbDecisions(this.decisions.learn(block));
     // Its slot may have been decided before.
-    this.#handOver();
+    this.#deliver();
   }
 
   /** π(i) of a block that another cluster initiates; undefined for this cluster's own. */
@@ -307,6 +331,8 @@ export class Coordinator {
     output.send.push(...step.send);
     output.notes.push(...step.notes);
     output.wanted.push(...step.wanted);
+    output.lagging.push(...step.lagging);
+    output.view = step.view ?? output.view;
     for (const slot of step.changed) output.changed.add(slot);
     for (const entry of step.agreed) this.#absorbDecisions(this.decisions.onAgreed(entry));
     for (const decided of step.decided) {
@@ -321,11 +347,22 @@ export class Coordinator {
         this.#absorbDecisions(this.decisions.onCertificate(decided));
       }
     }
-    if (step.decided.length > 0) this.#handOver();
+    if (step.decided.length > 0) this.#deliver();
+    if (step.view === "opened") this.#placeLost();
+  }
+
+  /** Blocks that lost their slot when the view changed, or never had one, are placed anew (protocol 5). */
+  #placeLost(): void {
+    if (!this.engine.isPrimary) return;
+    for (const block of [...this.#bodies.values()]) {
+      if (isNoOp(block) || this.engine.entryOf(block.digest) !== undefined) continue;
+      if (!this.#isDone(block.digest)) this.#absorb(this.engine.place(block, 0 as Sequence));
+    }
   }
 
   #absorbDecisions(step: DecisionStep): void {
     const { self, members } = this.#options;
+    this.#output.wanted.push(...step.bodiless);
     for (const decided of step.own) this.#absorb(this.engine.step({ kind: "decision", decided }));
     for (const { digest, entries } of step.vectors) {
       const block = this.#bodies.get(digest);
@@ -339,46 +376,18 @@ export class Coordinator {
     }
     for (const { digest, final } of step.complete) {
       if (final > this.#highestFinal) this.#highestFinal = final;
-      this.#delivery.finalize(digest, final);
+      this.#outlet.finalize(digest, final);
       this.#absorb(this.engine.step({ kind: "final", sequence: final }));
     }
     if (step.complete.length > 0) this.#deliver();
   }
 
-  /** Gives `delivery` the decided prefix, as far as its blocks are here. */
-  #handOver(): void {
-    for (; this.#handed < this.engine.frontier.slot; this.#handed++) {
-      const decided = this.engine.decisionAt(this.#handed + 1);
-      if (decided === undefined) throw new Error(`slot ${this.#handed + 1} lies below the frontier, undecided`);
-      const { entry } = decided;
-      const block = this.#bodies.get(entry.digest);
-      if (this.#finished.has(entry.digest) || this.#options.isRecorded(entry.digest)) continue;
-      if (block === undefined) break;
-      if (isNoOp(block)) continue;
-      this.#delivery.add(entry, block.clusters.length === 1 ? entry.sequence : undefined);
-    }
-    this.#deliver();
-  }
-
   #deliver(): void {
-    const { frontier } = this.engine;
-    // A slot whose block is missing may hold a smaller key than all that are here.
-    if (this.#handed < frontier.slot) return;
-    for (;;) {
-      const next = this.#delivery.next(frontier);
-      if (next === undefined) return;
-      const { entry, final } = next;
-      const block = this.#bodies.get(entry.digest) as Block;
-      const proof = this.decisions.get(entry.digest)?.complete ?? this.#ownProof(entry);
-      const { sequences, certificates } = proof;
-      this.#output.delivered.push({ block, slot: entry.slot, final, sequences, certificates });
-    }
+    this.#output.delivered.push(...this.#outlet.next());
   }
 
-  #ownProof(entry: Entry): Pick<Complete, "sequences" | "certificates"> {
-    const decided = this.engine.decisionAt(entry.slot);
-    if (decided === undefined) throw new Error(`slot ${entry.slot} is delivered without a certificate`);
-    return { sequences: [entry.sequence], certificates: [decided.certificate] };
+  #isDone(digest: Digest): boolean {
+    return this.#finished.has(digest) || this.#options.isRecorded(digest);
   }
 
   /** The block has its record: all about it is in the store, and what comes of it from now on is late. */
@@ -392,8 +401,4 @@ export class Coordinator {
   endTurn(): void {
     this.#finished.clear();
   }
-}
-
-function emptyOutput(): CrossOutput {
-  return { send: [], notes: [], changed: new Set(), learned: [], delivered: [], decided: [], wanted: [] };
 }

@@ -3,7 +3,7 @@
 // P make the vector; its maximum is the final sequence. It knows clusters by their certificates only, never by their
 // engines.
 
-import { mayAttest } from "../cluster/certificate.js";
+import { decodeCommit, mayAttest } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";
 import { isQuorum, primaryOf, quorumOf } from "../cluster/quorum.js";
 import { proofOf, Tally } from "../cluster/tally.js";
@@ -48,6 +48,8 @@ export interface DecisionStep {
   readonly collided: { readonly digest: Digest; readonly cluster: ClusterId; readonly view: View }[];
   /** All crash clusters of P agreed: the initiator's primary signs one COMMIT for all (step 4). */
   readonly vectors: { readonly digest: Digest; readonly entries: readonly Entry[] }[];
+  /** A cluster proved that it decided a block that is not here. */
+  readonly bodiless: { readonly digest: Digest; readonly from: NodeRef }[];
   /** Foreign clusters that decided blocks this primary had sent: in round 0, or in round 1 after a collision. */
   readonly outcomes: { readonly cluster: ClusterId; readonly way: Way; readonly round: 0 | 1 }[];
 }
@@ -223,6 +225,10 @@ export class Decisions {
     known.decided.set(entry.cluster, decided);
     known.votes.delete(entry.cluster);
     if (entry.cluster === this.#own.id) step.own.push(decided);
+    if (known.block === undefined && entry.cluster !== this.#own.id) {
+      const signer = decodeCommit(decided.certificate.commits[0]?.body ?? NO_BYTES);
+      if (signer !== undefined) step.bodiless.push({ digest: entry.digest, from: signer });
+    }
     const way = known.initiated?.ways.get(entry.cluster);
     if (way !== undefined) step.outcomes.push({ cluster: entry.cluster, way, round: entry.round });
     // What a crash cluster has decided it has accepted, whether or not its accepts came this way.
@@ -265,5 +271,7 @@ export function primaryRef(cluster: ClusterInfo, view: View): NodeRef {
 }
 
 function emptyStep(): DecisionStep {
-  return { own: [], complete: [], collided: [], vectors: [], outcomes: [] };
+  return { own: [], complete: [], collided: [], vectors: [], bodiless: [], outcomes: [] };
 }
+
+const NO_BYTES = new Uint8Array(0);

@@ -106,6 +106,17 @@ export class Batcher {
     if (group.requests.length === 0 && group.inFlight === 0) this.#groups.delete(group.clusters.join(","));
   }
 
+  /** This node is primary no more: all that waits, for the next one. What is in flight is in the log or lost. */
+  clear(): readonly Request[] {
+    const waiting = [...this.#groups.values()].flatMap(({ requests }) => requests);
+    this.#groups.clear();
+    this.#known.clear();
+    this.#inFlight.clear();
+    this.#queued = 0;
+    this.#crossInFlight = 0;
+    return waiting;
+  }
+
   /** The request has its result: its stored reply answers for it from now on. */
   executed(request: Request): void {
     this.#known.delete(requestId(request));

@@ -2,11 +2,21 @@
 // and what it answers. An engine orders blocks in one log and knows nothing of cross-shard consensus: to whom votes and
 // commits go beyond its own rules it asks `Routes`, and whatever it decides it hands out with a certificate.
 
+import type { StablePoint } from "../cluster/checkpoint.js";
 import type { Block } from "../types/block.js";
 import type { Rejection } from "../types/codes.js";
 import type { Decided, Note, Send } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
-import type { Accept, Commit, NodeMessage, Propose, SuperAccept, Verified } from "../types/message.js";
+import type {
+  Accept,
+  Commit,
+  NewView,
+  NodeMessage,
+  Propose,
+  SuperAccept,
+  Verified,
+  ViewMessage,
+} from "../types/message.js";
 import type { StoredSlot } from "../types/schema.js";
 
 /** Where votes go, answered by the owner of the engine. */
@@ -31,6 +41,15 @@ export type EngineEvent =
   | { readonly kind: "body"; readonly block: Block }
   /** The entry's timer ran out; the primary says again what it said, and turns round 0 into round 1 (3.1). */
   | { readonly kind: "timer"; readonly slot: Slot }
+  /** The present primary is not trusted any more (protocol 2.4, 5). */
+  | { readonly kind: "suspect" }
+  | { readonly kind: "view"; readonly verified: Verified<ViewMessage> }
+  /** The view that this node entered has not opened for too long. */
+  | { readonly kind: "view-timer" }
+  /** What the opening of the view may have waited for has come. */
+  | { readonly kind: "view-retry" }
+  /** At start: what this node had made durable about its view. */
+  | { readonly kind: "restored-view"; readonly view: View; readonly opening: Verified<NewView> | undefined }
   /** At start: what this node had made durable about one slot. */
   | { readonly kind: "restored"; readonly slot: StoredSlot };
 
@@ -44,10 +63,21 @@ export interface EngineStep {
   /** Blocks the primary was told of by votes and does not have: fetch, then place (3.1). */
   readonly wanted: { readonly digest: Digest; readonly from: NodeRef }[];
   readonly notes: Note[];
+  /** Nodes of this cluster that speak in views that are over. */
+  readonly lagging: NodeRef[];
+  /** The node's view changed: to be written before `send` leaves. "opened" may follow "entered" within one step. */
+  view: "entered" | "opened" | undefined;
 }
 
 export interface ClusterLog {
   readonly view: View;
+  /** Has this node the opening of its view? If not it takes no part in ordering (protocol 5). */
+  readonly isOpen: boolean;
+  /** The NEW-VIEW of the last view this node took part in; undefined for view 0. */
+  readonly opening: Verified<NewView> | undefined;
+  /** The stable checkpoint which this node must reach before its view can open here. */
+  readonly behind: StablePoint | undefined;
+  /** Is this node primary of its view, and that open? */
   readonly isPrimary: boolean;
   /** Sequence of the last slot the primary chose, as far as this node knows. */
   readonly lastSequence: Sequence;
@@ -69,15 +99,26 @@ export interface ClusterLog {
   restate(digest: Digest): readonly NodeMessage[];
   /** Digest of what this node holds at a slot: decided, accepted or self-assigned. */
   digestAt(slot: Slot): Digest | undefined;
+  /** May the primary be blamed if this undecided slot stays so: is it surely its turn to do something about it? */
+  isBacked(slot: Slot): boolean;
   /** Drops everything up to the stable checkpoint, and says which slots that were. */
-  forget(slot: Slot, sequence: Sequence): readonly Slot[];
+  forget(stable: StablePoint): readonly Slot[];
   stored(slot: Slot): StoredSlot | undefined;
   /** Could this vote still matter? False lets the door skip its signature check. */
   wants(vote: { readonly kind: "accept" | "super-accept" | "commit"; readonly entry: Entry }): boolean;
 }
 
 export function emptyStep(): EngineStep {
-  return { send: [], agreed: [], decided: [], changed: new Set(), wanted: [], notes: [] };
+  return {
+    send: [],
+    agreed: [],
+    decided: [],
+    changed: new Set(),
+    wanted: [],
+    notes: [],
+    lagging: [],
+    view: undefined,
+  };
 }
 
 export function rejected(step: EngineStep, code: Rejection, verified: Verified): void {

@@ -3,8 +3,8 @@
 // they decide is theirs. A node never contradicts what this object recorded, so every change of a slot is durable
 // before it is spoken.
 
+import { NO_CHECKPOINT, type StablePoint } from "../cluster/checkpoint.js";
 import { sameEntry } from "../cluster/quorum.js";
-import { Tally } from "../cluster/tally.js";
 import type { Rejection } from "../types/codes.js";
 import type { Decided } from "../types/effects.js";
 import {
@@ -19,28 +19,11 @@ import {
   type View,
 } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import type { Signed } from "../types/schema.js";
-
-export interface SlotState {
-  readonly slot: Slot;
-  /** The primary's one choice for this slot in the current view, as far as this node knows it (3.1). */
-  choice: Entry | undefined;
-  /** This node's round-0 accept, kept when a round-1 entry displaces it. */
-  selfAssigned: Entry | undefined;
-  /** This node's round-1 accept. */
-  accepted: Entry | undefined;
-  /** Byzantine: the primary's signed PROPOSE, part of what proves `prepared`. */
-  proposal: Signed | undefined;
-  /** Byzantine: a quorum of accepts, and the signed messages that prove it. */
-  prepared: { readonly entry: Entry; readonly proof: readonly Signed[] } | undefined;
-  /** Byzantine: what this node sent a COMMIT for. */
-  committed: Entry | undefined;
-  /** Crash, at the primary: a quorum accepted it. */
-  agreed: boolean;
-  decided: Decided | undefined;
-  readonly accepts: Tally;
-  readonly commits: Tally;
-}
+import type { Prepared } from "../types/message.js";
+import type { Statement } from "../types/schema.js";
+import type { Kept } from "../viewchange/keep.js";
+import type { OwnReport } from "../viewchange/protocol.js";
+import { drop, emptySlot, type SlotState } from "./slot.js";
 
 /** P of the entry's block, and whether it is a no-op: all an engine needs of a block once it was proposed. */
 export interface Body {
@@ -50,9 +33,12 @@ export interface Body {
 
 export class Log {
   readonly cluster: ClusterId;
-  readonly view: View = 0;
-  /** Slots that the view's opening re-proposed; view 0 opens by itself with none (3.1). */
-  readonly top: Slot = 0;
+  /** The highest view this node takes part in. Once it is entered, nothing of lower ones is answered (protocol 5). */
+  view: View = 0;
+  /** Has the node the opening of its view? View 0 opens by itself. */
+  isOpen = true;
+  /** Slots up to here the view's opening kept or filled (3.1). */
+  top: Slot = 0;
   /** Highest slot of which this node knows anything, its own accepts included. */
   last: Slot = 0;
   /** The largest slot with all slots up to it decided (F in 3.3). */
@@ -67,7 +53,7 @@ export class Log {
   readonly #selfPlaced = new Map<Digest, Entry>();
   #lastChoice: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
   #lastSelfSequence: Sequence = NO_SEQUENCE;
-  #base: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
+  #base: StablePoint = NO_CHECKPOINT;
   #finalCounter = 0;
   #highestFinal: Sequence = NO_SEQUENCE;
 
@@ -117,7 +103,7 @@ export class Log {
 
   isDecided(digest: Digest): boolean {
     const placed = this.#placed.get(digest);
-    return placed !== undefined && this.#slots.get(placed.slot)?.decided?.entry.digest === digest;
+    return placed !== undefined && this.#isDecidedAt(placed.slot, digest);
   }
 
   selfPlaced(digest: Digest): Entry | undefined {
@@ -127,7 +113,7 @@ export class Log {
   /** This node's own accept of a block, of the highest round: the only one that it may say again (2.3). */
   acceptOf(digest: Digest): Entry | undefined {
     const placed = this.#placed.get(digest);
-    const accepted = placed === undefined ? undefined : this.#slots.get(placed.slot)?.accepted;
+    const accepted = placed === undefined ? undefined : this.present(this.#slots.get(placed.slot)?.accepted);
     return accepted?.digest === digest ? accepted : this.#selfPlaced.get(digest);
   }
 
@@ -166,13 +152,26 @@ export class Log {
   refusal(entry: Entry): Rejection | undefined {
     const state = this.slot(entry.slot);
     if (state === undefined) return "over-limit";
-    if (state.accepted !== undefined && !sameEntry(state.accepted, entry)) return "conflict";
-    if (state.prepared !== undefined && !sameEntry(state.prepared.entry, entry)) return "conflict";
+    for (const bound of [state.accepted, state.prepared?.entry].map((each) => this.present(each))) {
+      if (bound !== undefined && !sameEntry(bound, entry)) return "conflict";
+    }
     if (state.decided !== undefined && !sameEntry(state.decided.entry, entry)) return "conflict";
+    if (this.isReproposed(entry.slot) && (state.choice === undefined || !sameEntry(state.choice, entry)))
+      return "conflict";
     const noOp = this.isNoOp(entry.digest);
     const placed = noOp ? undefined : this.#placed.get(entry.digest);
     if (placed !== undefined && placed.slot !== entry.slot) return "conflict";
     return this.#isInOrder(entry, noOp) ? undefined : "conflict";
+  }
+
+  /** What was said in this view; what was said in lower ones does not bind in it. */
+  present(entry: Entry | undefined): Entry | undefined {
+    return entry?.view === this.view ? entry : undefined;
+  }
+
+  /** Did the opening of this view say what the slot holds, and is that not decided yet? */
+  isReproposed(slot: Slot): boolean {
+    return slot <= this.top && this.#slots.get(slot)?.decided === undefined;
   }
 
   /** Does a round-1 accept of this node speak against this round-0 entry (2.3)? */
@@ -184,12 +183,75 @@ export class Log {
   get maySelfAssign(): boolean {
     for (let slot = this.frontier.slot + 1; slot <= this.top; slot++) {
       const state = this.#slots.get(slot);
-      if (state?.accepted === undefined && state?.decided === undefined) return false;
+      if (this.present(state?.accepted) === undefined && state?.decided === undefined) return false;
     }
-    return true;
+    return this.isOpen;
+  }
+
+  /** The slot in which this log decided the block, as far as it remembers. */
+  decidedAt(digest: Digest): Slot | undefined {
+    return this.isDecided(digest) ? this.#placed.get(digest)?.slot : undefined;
+  }
+
+  /** All above the stable checkpoint that a new view must know of (protocol 5). */
+  report(): OwnReport {
+    const decided: Decided[] = [];
+    const candidates: Entry[] = [];
+    const prepared: Prepared[] = [];
+    for (const state of [...this.#slots.values()].sort((a, b) => a.slot - b.slot)) {
+      if (state.decided !== undefined) decided.push(state.decided);
+      else {
+        if (state.accepted !== undefined) candidates.push(state.accepted);
+        if (state.selfAssigned !== undefined) candidates.push(state.selfAssigned);
+        if (state.prepared !== undefined) prepared.push(state.prepared);
+      }
+    }
+    return { stable: this.#base, decided, candidates, prepared };
   }
 
   // ---- changes
+
+  /** From now on this node takes no part in lower views. */
+  enter(view: View): void {
+    this.view = view;
+    this.isOpen = false;
+  }
+
+  /**
+   * The view begins: what it keeps are the choices of its primary; entries of lower views above `top` are dropped, and
+   * their slots are free (3.1). Returns the slots whose durable state changed.
+   */
+  open(view: View, { low, top, entries }: Kept): readonly Slot[] {
+    this.view = view;
+    this.isOpen = true;
+    this.top = top;
+    this.#selfPlaced.clear();
+    const changed: Slot[] = [];
+    for (const state of this.#slots.values()) {
+      state.choice = undefined;
+      state.agreed = false;
+      if (state.slot <= top || state.decided !== undefined) continue;
+      if (state.selfAssigned !== undefined || state.accepted !== undefined || state.prepared !== undefined)
+        changed.push(state.slot);
+      drop(state);
+    }
+    for (const [digest, { slot }] of this.#placed) if (!this.#isDecidedAt(slot, digest)) this.#placed.delete(digest);
+    this.#lastChoice = this.#base.slot > low.slot ? this.#base : low;
+    this.last = this.#base.slot;
+    for (const { slot, decided } of this.#slots.values()) {
+      if (decided === undefined) continue;
+      this.#reach(slot);
+      if (slot > this.#lastChoice.slot) this.#lastChoice = decided.entry;
+    }
+    this.#reach(top);
+    for (const { entry } of entries) {
+      const state = this.slot(entry.slot);
+      if (state === undefined || state.decided !== undefined) continue;
+      this.choose(state, entry);
+      if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
+    }
+    return changed;
+  }
 
   learnBody(digest: Digest, body: Body): void {
     this.#bodies.set(digest, body);
@@ -214,7 +276,7 @@ export class Log {
   }
 
   /** Byzantine: a quorum of accepts for the entry; it may not be contradicted in this view any more. */
-  prepare(state: SlotState, entry: Entry, proof: readonly Signed[]): void {
+  prepare(state: SlotState, entry: Entry, proof: readonly Statement[]): void {
     state.prepared = { entry, proof };
     state.committed = entry;
     if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
@@ -255,7 +317,8 @@ export class Log {
   }
 
   /** Forgets slots up to a stable checkpoint; their blocks stay in the ledger (protocol 6). */
-  forget(slot: Slot, sequence: Sequence): readonly Slot[] {
+  forget(stable: StablePoint): readonly Slot[] {
+    const { slot, sequence } = stable;
     const forgotten: Slot[] = [];
     for (let each = this.#base.slot + 1; each <= slot; each++) {
       const state = this.#slots.get(each);
@@ -266,7 +329,7 @@ export class Log {
       this.#slots.delete(each);
       forgotten.push(each);
     }
-    if (slot > this.#base.slot) this.#base = { slot, sequence };
+    if (slot > this.#base.slot) this.#base = stable;
     if (slot > this.frontier.slot) this.frontier = { slot, sequence };
     if (slot > this.#lastChoice.slot) this.#lastChoice = { slot, sequence };
     this.#reach(slot);
@@ -278,6 +341,15 @@ export class Log {
     if (this.#placed.get(digest)?.slot === slot) this.#placed.delete(digest);
     if (this.#selfPlaced.get(digest)?.slot === slot) this.#selfPlaced.delete(digest);
     if (!this.#placed.has(digest) && !this.#selfPlaced.has(digest)) this.#bodies.delete(digest);
+  }
+
+  /** What may not be contradicted any more in this view. */
+  #firm(state: SlotState | undefined): Entry | undefined {
+    return state?.decided?.entry ?? this.present(state?.accepted) ?? this.present(state?.prepared?.entry);
+  }
+
+  #isDecidedAt(slot: Slot, digest: Digest): boolean {
+    return this.#slots.get(slot)?.decided?.entry.digest === digest;
   }
 
   #reach(slot: Slot): void {
@@ -295,38 +367,17 @@ export class Log {
   /** The sequence of the lower slot must be below that of the higher; equal is allowed if the higher is a no-op. */
   #isInOrder(entry: Entry, noOp: boolean): boolean {
     for (let slot = entry.slot - 1; slot >= this.#base.slot; slot--) {
-      const lower = slot === this.#base.slot ? this.#base.sequence : firm(this.#slots.get(slot))?.sequence;
+      const lower = slot === this.#base.slot ? this.#base.sequence : this.#firm(this.#slots.get(slot))?.sequence;
       if (lower === undefined) continue;
       if (lower > entry.sequence || (lower === entry.sequence && !noOp)) return false;
       break;
     }
     for (let slot = entry.slot + 1; slot <= this.last; slot++) {
-      const higher = firm(this.#slots.get(slot));
+      const higher = this.#firm(this.#slots.get(slot));
       if (higher === undefined) continue;
       if (higher.sequence === entry.sequence) return this.isNoOp(higher.digest);
       return higher.sequence > entry.sequence;
     }
     return true;
   }
-}
-
-/** What may not be contradicted any more in this view. */
-function firm(state: SlotState | undefined): Entry | undefined {
-  return state?.decided?.entry ?? state?.accepted ?? state?.prepared?.entry;
-}
-
-function emptySlot(slot: Slot): SlotState {
-  return {
-    slot,
-    choice: undefined,
-    selfAssigned: undefined,
-    accepted: undefined,
-    proposal: undefined,
-    prepared: undefined,
-    committed: undefined,
-    agreed: false,
-    decided: undefined,
-    accepts: new Tally(),
-    commits: new Tally(),
-  };
 }

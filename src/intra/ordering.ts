@@ -6,21 +6,14 @@
 import { primaryOf, sameEntry } from "../cluster/quorum.js";
 import { type Block, isNoOp } from "../types/block.js";
 import type { Rejection } from "../types/codes.js";
-import {
-  compareBallots,
-  type Digest,
-  type Entry,
-  NO_SEQUENCE,
-  type NodeRef,
-  type Sequence,
-  type Slot,
-} from "../types/ids.js";
+import { type Digest, type Entry, NO_SEQUENCE, type NodeRef, type Sequence, type Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import type { Accept, Propose, SuperAccept, Verified } from "../types/message.js";
-import type { StoredEntry, StoredSlot } from "../types/schema.js";
+import { type Accept, carriage, type Propose, type SuperAccept, type Verified } from "../types/message.js";
+import type { LogEntry, Statement, StoredSlot } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { type EngineStep, type Routes, rejected } from "./engine.js";
-import type { Log, SlotState } from "./log.js";
+import type { Log } from "./log.js";
+import type { SlotState } from "./slot.js";
 import { entryOfStored } from "./stored.js";
 
 /** What differs between failure models when a proposal is made or met. */
@@ -63,7 +56,11 @@ export class Ordering {
   }
 
   get isPrimary(): boolean {
-    return primaryOf(this.#cluster, this.#log.view) === this.#self.node;
+    return this.#log.isOpen && primaryOf(this.#cluster, this.#log.view) === this.#self.node;
+  }
+
+  hasBlock(digest: Digest): boolean {
+    return this.#blocks.has(digest);
   }
 
   /** Everyone of this cluster but this node. */
@@ -109,6 +106,7 @@ export class Ordering {
     const isPlaced = this.#log.placed(digest) !== undefined || this.#log.selfPlaced(digest) !== undefined;
     if (isPlaced) return this.#castAgain(step, digest);
     this.learnBlock(block);
+    if (!this.#log.isOpen) return;
     if (this.isPrimary) {
       const state = this.#choose(step, { block, round: 0, hint });
       if (state?.choice !== undefined) this.#voting.cast(step, state.choice);
@@ -134,6 +132,7 @@ export class Ordering {
 
   /** What others have placed or decided is not this node's accept, and it may have accepted something else there. */
   #castAgain(step: EngineStep, digest: Digest): void {
+    if (!this.#log.isOpen) return;
     const accept = this.#log.acceptOf(digest);
     if (accept !== undefined) this.#voting.cast(step, accept);
   }
@@ -154,6 +153,22 @@ export class Ordering {
     this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
   }
 
+  /** What was held was of a lower view. */
+  enterView(): void {
+    this.#held.clear();
+  }
+
+  /** The primary of a new view proposes again what the view keeps, with its slot and sequence (protocol 5). */
+  repropose(step: EngineStep, slot: Slot): void {
+    const state = this.#log.peek(slot);
+    const entry = state?.choice;
+    const block = entry === undefined ? undefined : this.#blocks.get(entry.digest);
+    if (state === undefined || entry === undefined || block === undefined || state.decided !== undefined) return;
+    this.#log.accept(state, entry);
+    step.changed.add(slot);
+    this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
+  }
+
   /**
    * The timer of an undecided slot ran out: the primary says its choice again, others their accept of a no-op, for that
    * is no block that could be asked for.
@@ -162,9 +177,10 @@ export class Ordering {
     const state = this.#log.peek(slot);
     const choice = state?.choice;
     if (state === undefined || choice === undefined || state.decided !== undefined) return;
+    if (!this.#log.isOpen) return;
     if (!this.isPrimary) {
-      if (state.accepted !== undefined && this.#log.isNoOp(state.accepted.digest))
-        this.#voting.cast(step, state.accepted);
+      const accepted = this.#log.present(state.accepted);
+      if (accepted !== undefined && this.#log.isNoOp(accepted.digest)) this.#voting.cast(step, accepted);
       return;
     }
     if (choice.round === 0 && !state.agreed && state.prepared === undefined) return this.assign(step, slot);
@@ -226,13 +242,13 @@ export class Ordering {
   #take(step: EngineStep, verified: Verified<Proposal>): boolean {
     const { entry, block, node } = verified.message;
     const log = this.#log;
-    if (entry.view !== log.view) return this.#refuse(step, "stale-view", verified);
+    if (entry.view !== log.view || !log.isOpen) return this.#refuse(step, "stale-view", verified);
     if (node !== primaryOf(this.#cluster, entry.view)) return this.#refuse(step, "not-primary", verified);
     const state = log.slot(entry.slot);
     if (state === undefined) return entry.slot > log.last ? this.#refuse(step, "over-limit", verified) : false;
     if (state.decided === undefined) this.learnBlock(block);
     if (node === this.#self.node) {
-      state.proposal = verified.signed;
+      state.proposal = statementOf(verified);
       step.changed.add(entry.slot);
       return false;
     }
@@ -244,12 +260,12 @@ export class Ordering {
       return this.#refuse(step, verdict, verified);
     }
     if (verdict !== "accept") return this.#refuse(step, verdict, verified);
-    if (state.accepted === undefined || compareBallots(state.accepted, entry) < 0) {
+    if (log.present(state.accepted) === undefined) {
       log.choose(state, entry);
       log.accept(state, entry);
       step.changed.add(entry.slot);
     }
-    state.proposal = verified.signed;
+    state.proposal = statementOf(verified);
     this.#voting.cast(step, entry);
     return true;
   }
@@ -263,7 +279,9 @@ export class Ordering {
     const log = this.#log;
     const refusal = log.refusal(entry);
     if (refusal !== undefined) return refusal;
-    if (state.accepted !== undefined || state.decided !== undefined) return "accept";
+    const isSettled = log.present(state.accepted) !== undefined || state.decided !== undefined;
+    // What the opening of the view keeps was judged with it.
+    if (isSettled || log.isReproposed(entry.slot)) return "accept";
     const known = log.previous(entry.slot);
     if (!this.#voting.trustsPrimary) {
       if (known === undefined) return "hold";
@@ -315,30 +333,39 @@ export class Ordering {
     const log = this.#log;
     const state = log.slot(stored.slot);
     if (state === undefined) return;
-    const take = (entry: StoredEntry | undefined) =>
-      entry === undefined ? undefined : entryOfStored(log.cluster, entry);
+    const take = (entry: LogEntry | undefined) => (entry === undefined ? undefined : entryOfStored(log.cluster, entry));
     const selfAssigned = take(stored.selfAssigned);
     const accepted = take(stored.accepted);
-    if (selfAssigned !== undefined) {
+    const committed = take(stored.committed);
+    state.proposal = stored.proposal;
+    const isPresent = (entry: Entry | undefined) => log.isOpen && log.present(entry) !== undefined;
+    if (selfAssigned !== undefined && isPresent(selfAssigned)) {
       if (this.isPrimary) log.choose(state, selfAssigned);
       log.recordSelfAssigned(state, selfAssigned);
-    }
-    if (accepted !== undefined) {
+    } else state.selfAssigned = selfAssigned;
+    if (accepted !== undefined && isPresent(accepted)) {
       log.choose(state, accepted);
       log.accept(state, accepted);
+    } else state.accepted = accepted;
+    if (committed !== undefined && isPresent(committed)) log.prepare(state, committed, stored.prepared);
+    else if (committed !== undefined) {
+      state.committed = committed;
+      state.prepared = { entry: committed, proof: stored.prepared };
     }
-    state.proposal = stored.proposal;
-    const committed = take(stored.committed);
-    if (committed !== undefined) log.prepare(state, committed, stored.prepared);
     const decided = take(stored.decided);
     if (decided === undefined || stored.certificate === undefined) {
       step.changed.add(stored.slot);
       // Said again: this node's own count of votes was lost as well.
       const accept = accepted ?? selfAssigned;
-      if (accept !== undefined) this.#voting.cast(step, accept);
+      if (accept !== undefined && isPresent(accept)) this.#voting.cast(step, accept);
       return;
     }
     const decision = { entry: decided, certificate: stored.certificate };
     if (log.decide(state, decision)) step.decided.push(decision);
   }
+}
+
+/** A signed vote or proposal as part of a proof; undefined in crash clusters, where nobody signs them. */
+export function statementOf({ message, signed }: Verified): Statement | undefined {
+  return signed === undefined ? undefined : { kind: carriage[message.kind].number, ...signed };
 }

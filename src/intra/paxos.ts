@@ -2,18 +2,29 @@
 // primary for a foreign block; a quorum at the primary lets it sign a COMMIT, which is the decision certificate. For a
 // block of this cluster alone the engine sends that COMMIT; for others it reports the entry as agreed.
 
+import type { StablePoint } from "../cluster/checkpoint.js";
 import { fastQuorumOf, isQuorum, primaryOf, sameEntry, sameVote } from "../cluster/quorum.js";
 import type { Block } from "../types/block.js";
 import type { Decided } from "../types/effects.js";
 import type { Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
-import { type Accept, type NodeMessage, type SuperAccept, unreachable, type Verified } from "../types/message.js";
+import {
+  type Accept,
+  type NewView,
+  type NodeMessage,
+  type SuperAccept,
+  unreachable,
+  type Verified,
+} from "../types/message.js";
 import type { StoredSlot } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
+import { Elections } from "../viewchange/elections.js";
 import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep, type Routes } from "./engine.js";
-import { Log, type SlotState } from "./log.js";
+import { Log } from "./log.js";
 import { Ordering } from "./ordering.js";
 import { Placements } from "./placements.js";
+import type { SlotState } from "./slot.js";
 import { storedSlot } from "./stored.js";
+import { Views } from "./views.js";
 
 export interface EngineOptions {
   readonly self: NodeRef;
@@ -21,6 +32,8 @@ export interface EngineOptions {
   readonly routes: Routes;
   /** This cluster's no-op. */
   readonly noOp: Block;
+  /** The slot of a block that was decided below the stable checkpoint. */
+  readonly placedAt: (digest: Digest) => Slot | undefined;
 }
 
 export class Paxos implements ClusterLog {
@@ -28,6 +41,7 @@ export class Paxos implements ClusterLog {
   readonly #log: Log;
   readonly #ordering: Ordering;
   readonly #placements = new Placements();
+  readonly #views: Views;
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -35,10 +49,30 @@ export class Paxos implements ClusterLog {
     // Whoever trusts the primary takes the choice before a slot from its proposal.
     const voting = { trustsPrimary: true, cast: this.#cast.bind(this), follow: () => false };
     this.#ordering = new Ordering({ log: this.#log, ...options, voting });
+    this.#views = new Views({
+      ...options,
+      noOp: options.noOp.digest,
+      log: this.#log,
+      ordering: this.#ordering,
+      decide: this.#decide.bind(this),
+      protocol: (of) => new Elections(of),
+    });
   }
 
   get view(): View {
     return this.#log.view;
+  }
+
+  get isOpen(): boolean {
+    return this.#log.isOpen;
+  }
+
+  get opening(): Verified<NewView> | undefined {
+    return this.#views.opening;
+  }
+
+  get behind(): StablePoint | undefined {
+    return this.#views.behind;
   }
 
   get isPrimary(): boolean {
@@ -106,6 +140,21 @@ export class Paxos implements ClusterLog {
         this.#ordering.repeat(step, event.slot);
         this.#recommit(step, event.slot);
         break;
+      case "suspect":
+        this.#views.suspect(step);
+        break;
+      case "view":
+        this.#views.onMessage(step, event.verified);
+        break;
+      case "view-timer":
+        this.#views.onTimer(step);
+        break;
+      case "view-retry":
+        this.#views.retry(step);
+        break;
+      case "restored-view":
+        this.#views.restore(step, event.view, event.opening);
+        break;
       case "restored":
         this.#ordering.restore(step, event.slot);
         break;
@@ -124,6 +173,7 @@ export class Paxos implements ClusterLog {
   }
 
   restate(digest: Digest): readonly NodeMessage[] {
+    if (!this.#log.isOpen) return [];
     const accept = this.#log.acceptOf(digest);
     return accept === undefined ? [] : [this.#ordering.voteFor(accept)];
   }
@@ -132,10 +182,15 @@ export class Paxos implements ClusterLog {
     return this.#log.digestAt(slot);
   }
 
-  forget(slot: Slot, sequence: Sequence): readonly Slot[] {
-    this.#ordering.forget(slot);
-    this.#placements.forget(slot);
-    return this.#log.forget(slot, sequence);
+  forget(stable: StablePoint): readonly Slot[] {
+    this.#ordering.forget(stable.slot);
+    this.#placements.forget(stable.slot);
+    return this.#log.forget(stable);
+  }
+
+  /** Crash nodes do not ask for what the primary need not place. */
+  isBacked(): boolean {
+    return true;
   }
 
   stored(slot: Slot): StoredSlot | undefined {
@@ -169,6 +224,7 @@ export class Paxos implements ClusterLog {
   #onVote(step: EngineStep, verified: Verified<Accept | SuperAccept>): void {
     const { entry, node } = verified.message;
     const log = this.#log;
+    if (log.isOpen && entry.view < log.view) step.lagging.push(verified.from);
     if (!this.isPrimary || entry.view !== log.view) return;
     const state = log.slot(entry.slot);
     if (state === undefined) return;

@@ -2,7 +2,8 @@
 // signed COMMITs to all nodes of P decide it; q of them are the decision certificate. A round-0 entry is prepared by
 // accepts that include the primary's, a round-1 entry by the primary's signed proposal and accepts.
 
-import { fastQuorumOf, isQuorum, primaryOf, quorumOf, sameEntry, sameVote } from "../cluster/quorum.js";
+import type { StablePoint } from "../cluster/checkpoint.js";
+import { fastQuorumOf, isQuorum, primaryOf, quorumOf, sameEntry, sameVote, witnessesOf } from "../cluster/quorum.js";
 import { type Count, proofOf, type Tally } from "../cluster/tally.js";
 import type { Block } from "../types/block.js";
 import type { Decided } from "../types/effects.js";
@@ -10,34 +11,59 @@ import { compareBallots, type Digest, type Entry, type Sequence, type Slot, type
 import {
   type Accept,
   type Commit,
+  type NewView,
   type NodeMessage,
   type SuperAccept,
   unreachable,
   type Verified,
 } from "../types/message.js";
-import type { StoredSlot } from "../types/schema.js";
+import type { Statement, StoredSlot } from "../types/schema.js";
+import { ViewChanges } from "../viewchange/changes.js";
 import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep, rejected } from "./engine.js";
-import { Log, type SlotState } from "./log.js";
-import { Ordering } from "./ordering.js";
+import { Log } from "./log.js";
+import { Ordering, statementOf } from "./ordering.js";
 import type { EngineOptions } from "./paxos.js";
 import { Placements } from "./placements.js";
+import type { SlotState } from "./slot.js";
 import { storedSlot } from "./stored.js";
+import { Views } from "./views.js";
 
 export class Pbft implements ClusterLog {
   readonly #options: EngineOptions;
   readonly #log: Log;
   readonly #ordering: Ordering;
   readonly #placements = new Placements();
+  readonly #views: Views;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#log = new Log({ cluster: options.cluster.id, noOp: options.noOp.digest });
     const voting = { trustsPrimary: false, cast: this.#cast.bind(this), follow: this.#follow.bind(this) };
     this.#ordering = new Ordering({ log: this.#log, ...options, voting });
+    this.#views = new Views({
+      ...options,
+      noOp: options.noOp.digest,
+      log: this.#log,
+      ordering: this.#ordering,
+      decide: this.#decide.bind(this),
+      protocol: (of) => new ViewChanges(of),
+    });
   }
 
   get view(): View {
     return this.#log.view;
+  }
+
+  get isOpen(): boolean {
+    return this.#log.isOpen;
+  }
+
+  get opening(): Verified<NewView> | undefined {
+    return this.#views.opening;
+  }
+
+  get behind(): StablePoint | undefined {
+    return this.#views.behind;
   }
 
   get isPrimary(): boolean {
@@ -103,6 +129,21 @@ export class Pbft implements ClusterLog {
       case "timer":
         this.#onTimer(step, event.slot);
         break;
+      case "suspect":
+        this.#views.suspect(step);
+        break;
+      case "view":
+        this.#views.onMessage(step, event.verified);
+        break;
+      case "view-timer":
+        this.#views.onTimer(step);
+        break;
+      case "view-retry":
+        this.#views.retry(step);
+        break;
+      case "restored-view":
+        this.#views.restore(step, event.view, event.opening);
+        break;
       case "restored":
         this.#ordering.restore(step, event.slot);
         break;
@@ -135,10 +176,19 @@ export class Pbft implements ClusterLog {
     return this.#log.digestAt(slot);
   }
 
-  forget(slot: Slot, sequence: Sequence): readonly Slot[] {
-    this.#ordering.forget(slot);
-    this.#placements.forget(slot);
-    return this.#log.forget(slot, sequence);
+  forget(stable: StablePoint): readonly Slot[] {
+    this.#ordering.forget(stable.slot);
+    this.#placements.forget(stable.slot);
+    return this.#log.forget(stable);
+  }
+
+  /** A block that one liar showed to this node alone is no reason to leave the others' view. */
+  isBacked(slot: Slot): boolean {
+    const state = this.#log.peek(slot);
+    if (state?.choice !== undefined) return true;
+    const own = state?.selfAssigned;
+    const voters = own === undefined ? 0 : (state?.accepts.countOf(own)?.voters.size ?? 0);
+    return voters >= witnessesOf(this.#options.cluster);
   }
 
   stored(slot: Slot): StoredSlot | undefined {
@@ -182,10 +232,13 @@ export class Pbft implements ClusterLog {
     const { entry, node } = verified.message;
     const { cluster } = this.#options;
     const log = this.#log;
-    if (entry.view !== log.view) return;
+    if (log.isOpen && entry.view < log.view) step.lagging.push(verified.from);
+    if (entry.view < log.view) return;
     const state = log.slot(entry.slot);
     if (state === undefined) return;
-    const count = state.accepts.add({ entry, node, signed: verified.signed });
+    const count = state.accepts.add({ entry, node, signed: statementOf(verified) });
+    // Votes may come before the opening of their view; they are looked at again with the proposal.
+    if (entry.view > log.view || !log.isOpen) return;
     if (count === undefined) return this.#onRepeated(step, { verified, state, tally: state.accepts, entry });
     if (entry.round === 0 && node === primaryOf(cluster, entry.view)) this.#ordering.retry(step, entry.slot);
     if (this.isPrimary && entry.round === 0) this.#compare(step, verified);
@@ -227,13 +280,13 @@ export class Pbft implements ClusterLog {
     if (state.decided !== undefined || !isAbove(entry, state.committed)) return;
     if (!isQuorum(this.#options.cluster, entry, voters)) return;
     if (entry.round === 1 && (state.accepted === undefined || !sameVote(state.accepted, entry))) return;
-    if (this.#log.contradicts(entry)) return;
+    if (entry.view !== this.#log.view || !this.#log.isOpen || this.#log.contradicts(entry)) return;
     const body = this.#log.body(entry.digest);
     if (body === undefined) {
       step.wanted.push({ digest: entry.digest, from: this.#options.self });
       return;
     }
-    const accepts = [...count.signed.values()];
+    const accepts = [...count.signed.values()] as Statement[];
     const proof = state.proposal === undefined || entry.round === 0 ? accepts : [state.proposal, ...accepts];
     this.#log.prepare(state, entry, proof);
     step.changed.add(entry.slot);
@@ -244,7 +297,7 @@ export class Pbft implements ClusterLog {
   #review(step: EngineStep, slot: Slot): void {
     const state = this.#log.peek(slot);
     if (state === undefined) return;
-    for (const entry of [state.accepted, state.choice]) {
+    for (const entry of [this.#log.present(state.accepted), state.choice]) {
       const count = entry === undefined ? undefined : state.accepts.countOf(entry);
       if (count !== undefined) this.#prepare(step, { state, count });
     }
@@ -299,6 +352,9 @@ export class Pbft implements ClusterLog {
   #onTimer(step: EngineStep, slot: Slot): void {
     this.#ordering.repeat(step, slot);
     const state = this.#log.peek(slot);
+    // Accepts decide among all nodes, so each says its own again: some may lack it, and the primary may be mute.
+    const accept = this.#log.present(state?.accepted) ?? this.#log.present(state?.selfAssigned);
+    if (this.#log.isOpen && accept !== undefined && state?.decided === undefined) this.#cast(step, accept);
     if (state?.committed === undefined || state.decided !== undefined) return;
     const body = this.#log.body(state.committed.digest);
     if (body === undefined) return;

@@ -1,8 +1,8 @@
 // The durable form of a slot (storedSlotSchema): what the node said about it and knows of it.
 
 import { type ClusterId, type Digest, type Entry, fromHex, type Sequence, toHex } from "../types/ids.js";
-import type { StoredEntry, StoredSlot } from "../types/schema.js";
-import type { SlotState } from "./log.js";
+import type { LogEntry, StoredSlot } from "../types/schema.js";
+import type { SlotState } from "./slot.js";
 
 export function storedSlot(state: SlotState): StoredSlot {
   return {
@@ -17,13 +17,13 @@ export function storedSlot(state: SlotState): StoredSlot {
   };
 }
 
-export function entryOfStored(cluster: ClusterId, stored: StoredEntry): Entry {
+export function entryOfStored(cluster: ClusterId, stored: LogEntry): Entry {
   const { view, slot } = stored;
   const round = stored.round === 0 ? 0 : 1;
   return { cluster, view, round, slot, sequence: stored.sequence as Sequence, digest: toHex<Digest>(stored.digest) };
 }
 
-function storedEntry(entry: Entry | undefined): StoredEntry | undefined {
+function storedEntry(entry: Entry | undefined): LogEntry | undefined {
   if (entry === undefined) return undefined;
   const { view, round, slot, sequence, digest } = entry;
   return { view, round, slot, sequence, digest: fromHex(digest) };

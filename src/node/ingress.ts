@@ -14,9 +14,17 @@ import { type Refusal, type Rejection, resultCode } from "../types/codes.js";
 import type { Event } from "../types/effects.js";
 import type { ClusterId, Digest, NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { carriage, type NodeMessage, type Result, type Verified } from "../types/message.js";
+import {
+  type AcceptQuery,
+  carriage,
+  isViewMessage,
+  type NodeMessage,
+  type Result,
+  type Verified,
+} from "../types/message.js";
 import { type Certificate, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
 import type { FailureModel } from "../types/topology.js";
+import { checkViewContent, checkViewSender } from "./view-door.js";
 import { type Opened, openEnvelope, openMessage, speakerOf } from "./wire.js";
 
 export interface IngressOptions extends BlockContext {
@@ -85,12 +93,20 @@ export class Ingress {
     if (opened.kind === "request") {
       return from.cluster === self.cluster ? this.#openRequest(opened, undefined) : "not-allowed";
     }
-    const message = openMessage(opened, { ...this.#options, vouched: this.#isVouched(from) });
-    if (typeof message === "string") return message;
+    const decoded = openMessage(opened, { ...this.#options, vouched: this.#isVouched(from) });
+    if (typeof decoded === "string") return decoded;
+    const message = decoded.kind === "accept-query" ? this.#checkEvidence(decoded) : decoded;
+    if (message === undefined) return "bad-certificate";
     const refused = this.#checkSender(from, message) ?? this.#checkContent(message);
     if (refused !== undefined) return refused;
     if (!this.#options.wants(message)) return undefined;
-    const signed = this.#signatureOf(message, from, opened);
+    if (isViewMessage(message)) {
+      const unproven = checkViewContent(message, this.#options);
+      if (unproven !== undefined) return unproven;
+    }
+    // Whoever passes a NEW-VIEW on, it speaks for the primary of its view.
+    const signer = message.kind === "new-view" ? { cluster: message.cluster, node: message.node } : from;
+    const signed = this.#signatureOf(message, signer, opened);
     return signed === "bad-signature" ? signed : { kind: "message", verified: { from, message, signed } as Verified };
   }
 
@@ -125,6 +141,11 @@ export class Ingress {
         return message.entries.length === 1 && message.entries[0]?.cluster === from.cluster ? undefined : "malformed";
       case "checkpoint":
         return isOwn ? undefined : "not-allowed";
+      case "prepare":
+      case "promise":
+      case "view-change":
+      case "new-view":
+        return checkViewSender(message, from, self, this.#options);
       default:
         return undefined;
     }
@@ -142,6 +163,14 @@ export class Ingress {
     const block = knownBlock(message.digest);
     // Without the block P is unknown, and with it who may attest; such an answer was not asked for, or came too late.
     return block === undefined ? "bad-certificate" : this.#checkCertificates(message.certificates, block);
+  }
+
+  /** Evidence about a block that is not here can't be checked and is left out: its asker will show the block, too. */
+  #checkEvidence(query: AcceptQuery): AcceptQuery | undefined {
+    if (query.evidence === undefined) return query;
+    const block = this.#options.knownBlock(query.digest);
+    if (block === undefined) return { ...query, evidence: undefined };
+    return this.#checkCertificates([query.evidence], block) === undefined ? query : undefined;
   }
 
   /** As far as the block is known; execution looks again when it comes to count. */

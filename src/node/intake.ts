@@ -90,6 +90,19 @@ export class Intake {
     return true;
   }
 
+  /** A new view is open: its primary takes in what this node watches or had queued. Returns what must be watched. */
+  onView(now: Now, underWay: ReadonlySet<Digest>, out: Effects): readonly Digest[] {
+    const { batcher } = this.#options;
+    if (this.#options.isPrimary()) {
+      for (const request of this.#watched.values()) if (!underWay.has(request.hash)) batcher.add(request);
+      return [];
+    }
+    for (const request of batcher.clear()) {
+      if (this.#watched.size < limits.queuedRequestsMax) this.#watched.set(request.hash, request);
+    }
+    return [...this.#watched.keys()].filter((hash) => this.repeat(hash, now, out));
+  }
+
   /** Replies of a block with a new record. `speaks`: this node answers unasked (byzantine: all; crash: the primary). */
   answer(executed: ExecutedBlock, speaks: boolean, out: Effects): void {
     const { topology, self, batcher } = this.#options;

@@ -96,6 +96,11 @@ export class Queries {
       this.#sendBlock(message.digest, from, send);
   }
 
+  /** Shows a block and what proves that others decided it to one who must place it (3.4). */
+  show(digest: Digest, to: NodeRef, send: Send[]): void {
+    this.#sendBlock(digest, to, send);
+  }
+
   onFetch({ from, message }: Verified<Fetch>, send: Send[]): void {
     if (this.#mayAnswer(from)) this.#sendBlock(message.digest, from, send);
   }

@@ -2,7 +2,7 @@
 // rows that are written together in one atomic batch, and the points at which a checkpoint is due. It follows the one
 // order; it never decides about it.
 
-import type { Ordered } from "../cross/coordinator.js";
+import type { Ordered } from "../cross/outlet.js";
 import { digestOf } from "../crypto/hash.js";
 import type { ExecutedBlock, OrderedBlock } from "../execution/engine.js";
 import type { StateRoot } from "../execution/root.js";

@@ -5,7 +5,8 @@
 import type { BlockContext } from "../cluster/block.js";
 import { noOpBlock } from "../cluster/block.js";
 import { decidedOf } from "../cluster/certificate.js";
-import { Coordinator, type Ordered } from "../cross/coordinator.js";
+import { Coordinator } from "../cross/coordinator.js";
+import type { Ordered } from "../cross/outlet.js";
 import type { ExecutionStep } from "../execution/engine.js";
 import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
@@ -18,7 +19,7 @@ import { limits } from "../types/limits.js";
 import { type Result, unreachable, type Verified } from "../types/message.js";
 import { type Certificate, storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
-import { Timers } from "../viewchange/timers.js";
+import { Alarms } from "./alarms.js";
 import { Fetcher } from "./fetcher.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
@@ -26,6 +27,7 @@ import { Queries } from "./queries.js";
 import { Recorder } from "./recorder.js";
 import type { Restored } from "./restore.js";
 import { Truncation } from "./truncation.js";
+import { ViewWatch } from "./view-watch.js";
 
 /** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
 export interface Now {
@@ -41,18 +43,12 @@ export interface ReplicaOptions extends BlockContext {
   readonly decodeBlock: (bytes: Uint8Array) => Block;
 }
 
-type TimerName = `slot:${number}` | `block:${Digest}` | `fetch:${Digest}` | `request:${Digest}` | "ahead";
-
-/** Before a block that votes name is asked for: it is most likely under way. */
-const FETCH_AFTER_MS = 100;
-/** Messages with blocks up to 2 MiB each: enough for clocks that differ, not for a flood. */
-const AHEAD_MAX = 64;
-
 export class Replica {
   readonly coordinator: Coordinator;
   readonly #options: ReplicaOptions;
   readonly #own: ClusterInfo;
-  readonly #timers = new Timers<TimerName>();
+  readonly #alarms: Alarms;
+  readonly #viewWatch: ViewWatch;
   readonly #batcher: Batcher;
   readonly #intake: Intake;
   readonly #queries: Queries;
@@ -64,8 +60,6 @@ export class Replica {
   readonly #fetcher: Fetcher;
   /** Delivered, not yet taken by execution; bounded by what a log holds above its stable checkpoint. */
   readonly #backlog: Ordered[] = [];
-  /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
-  #ahead: Verified[] = [];
 
   constructor(options: ReplicaOptions) {
     const { topology, members, self, reader, restored } = options;
@@ -80,7 +74,10 @@ export class Replica {
       noOp: this.#noOp,
       lastFinal: restored.head.finalSequence,
       isRecorded: (digest) => this.#isRecorded(digest),
-      engine: (routes) => new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp }),
+      engine: (routes) => {
+        const placedAt = (digest: Digest) => this.#placedAt(digest);
+        return new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp, placedAt });
+      },
     });
     this.#batcher = new Batcher({ requestsMax: topology.blockRequestsMax });
     this.#recorder = new Recorder({
@@ -123,6 +120,19 @@ export class Replica {
       isKnown: (digest) => this.coordinator.body(digest) !== undefined || this.#isRecorded(digest),
     });
     this.#restore(restored);
+    const { intraMs } = topology.timers;
+    this.#viewWatch = new ViewWatch({ self, members, coordinator: this.coordinator, intraMs });
+    this.#alarms = new Alarms({
+      topology,
+      self,
+      coordinator: this.coordinator,
+      queries: this.#queries,
+      fetcher: this.#fetcher,
+      intake: this.#intake,
+      viewWatch: this.#viewWatch,
+      noOp: this.#noOp.digest,
+      isRecorded: (digest) => this.#isRecorded(digest),
+    });
   }
 
   get height(): number {
@@ -148,7 +158,7 @@ export class Replica {
 
   /** Monotonic time at which a tick is due; undefined: no need. */
   get wakeAt(): number | undefined {
-    return this.#timers.wakeAt;
+    return this.#alarms.wakeAt;
   }
 
   /** A block past the door is not checked again. */
@@ -171,6 +181,10 @@ export class Replica {
       }
       case "result":
         return this.#options.restored.execution.wants(message);
+      case "new-view": {
+        const { engine } = this.coordinator;
+        return message.view > engine.view || (message.view === engine.view && !engine.isOpen);
+      }
       default:
         return true;
     }
@@ -183,7 +197,7 @@ export class Replica {
         break;
       case "request": {
         const watched = this.#intake.onRequest(now, event, out);
-        if (watched !== undefined) this.#start(now, `request:${watched}`, this.#options.topology.timers.intraMs);
+        if (watched !== undefined) this.#alarms.onWatched(now, watched);
         break;
       }
       case "refused":
@@ -193,7 +207,7 @@ export class Replica {
         this.#intake.onRead(event, out);
         break;
       case "tick":
-        for (const name of this.#timers.due(now.tick)) this.#onTimer(now, name, out);
+        for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
         break;
       default:
         unreachable(event);
@@ -204,6 +218,8 @@ export class Replica {
   /** The end of a turn: new blocks, and every slot that changed, once. */
   finish(now: Now, out: Effects): void {
     // What a proposal leads to at once may make room for the next.
+    this.coordinator.retryView();
+    this.#collect(now, out);
     while (this.#proposer.proposeNext(now)) this.#collect(now, out);
     for (const slot of [...this.#changed].sort((a, b) => a - b)) {
       const stored = this.coordinator.engine.stored(slot);
@@ -218,7 +234,7 @@ export class Replica {
   #onMessage(now: Now, verified: Verified, out: Effects): void {
     const { message } = verified;
     if ("block" in message && message.block !== undefined && message.block.time > now.time + limits.clockAheadMs) {
-      this.#hold(now, verified, message.block.time - limits.clockAheadMs - now.time);
+      this.#alarms.hold(now, verified, message.block.time - limits.clockAheadMs - now.time);
       return;
     }
     switch (message.kind) {
@@ -235,6 +251,8 @@ export class Replica {
         this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
         return this.#execute(out);
       case "accept-query":
+        // The door leaves only evidence that it could check; others' decisions oblige this cluster, too (3.4).
+        if (message.evidence !== undefined) this.#onCertificate(message.digest, message.evidence);
         return this.#queries.onAcceptQuery({ ...verified, message }, out.send);
       case "unknown":
         return this.#queries.onUnknown({ ...verified, message }, out.send);
@@ -252,6 +270,11 @@ export class Replica {
       case "checkpoint":
         this.#truncation.onCheckpoint({ ...verified, message }, out);
         return this.#forgetStable(out);
+      case "prepare":
+      case "promise":
+      case "view-change":
+      case "new-view":
+        return this.coordinator.onViewMessage({ ...verified, message });
       default:
         unreachable(message);
     }
@@ -262,52 +285,9 @@ export class Replica {
     if (decided !== undefined) this.coordinator.onCertificate(decided);
   }
 
-  #hold(now: Now, verified: Verified, delay: number): void {
-    if (this.#ahead.length >= AHEAD_MAX) return;
-    this.#ahead.push(verified);
-    this.#start(now, "ahead", Math.min(delay, limits.timeoutMaxMs));
-  }
-
-  #onTimer(now: Now, name: TimerName, out: Effects): void {
-    const [kind, subject] = name.split(":") as [string, string];
-    switch (kind) {
-      case "slot":
-        this.#onSlotTimer(Number(subject), out);
-        break;
-      case "block":
-        this.coordinator.onCrossTimer(subject as Digest);
-        this.#queries.ask(subject as Digest, out.send);
-        out.notes.push({ kind: "queried", digest: subject as Digest });
-        break;
-      case "fetch":
-        if (!this.#fetcher.ask(subject as Digest, out.send)) this.#timers.stop(name);
-        break;
-      case "request":
-        if (!this.#intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
-        else out.notes.push({ kind: "suspected", view: this.coordinator.engine.view });
-        break;
-      default: {
-        const held = this.#ahead;
-        this.#ahead = [];
-        this.#timers.stop("ahead");
-        for (const verified of held) this.#onMessage(now, verified, out);
-      }
-    }
-  }
-
-  /** An accepted entry is undecided for too long: the primary says it again, everybody asks (2.3, 2.4, 3.4). */
-  #onSlotTimer(slot: number, out: Effects): void {
-    const { engine } = this.coordinator;
-    const digest = engine.digestAt(slot);
-    // A block that this node placed here in round 0 may have its record by now, from another slot.
-    const isOpen = digest !== undefined && engine.decisionAt(slot) === undefined && !this.#isRecorded(digest);
-    if (!isOpen) {
-      this.#timers.stop(`slot:${slot}`);
-      return;
-    }
-    this.coordinator.onSlotTimer(slot);
-    if (digest !== this.#noOp.digest) this.#queries.ask(digest, out.send);
-    out.notes.push({ kind: "suspected", view: engine.view });
+  #placedAt(digest: Digest): number | undefined {
+    const stored = this.#options.reader.get(placedKey(digest));
+    return stored === undefined ? undefined : placedSchema.decode(stored).slot;
   }
 
   #isRecorded(digest: Digest): boolean {
@@ -316,28 +296,28 @@ export class Replica {
 
   /** Takes what the coordinator found out: what to send and keep, what was decided and delivered. */
   #collect(now: Now, out: Effects): void {
-    const { topology } = this.#options;
     const output = this.coordinator.takeOutput();
     out.send.push(...output.send);
     out.notes.push(...output.notes);
+    if (output.view !== undefined) this.#alarms.onView(now, out);
+    this.#viewWatch.show(output.lagging, now.tick, out.send);
     for (const block of output.learned) {
       out.persist.push({ key: blockKey(block.digest), value: block.bytes });
-      if (block.clusters.length > 1) this.#start(now, `block:${block.digest}`, topology.timers.crossMs);
+      this.#alarms.onLearned(now, block);
     }
     for (const slot of output.changed) {
       this.#changed.add(slot);
-      if (this.coordinator.engine.decisionAt(slot) === undefined)
-        this.#start(now, `slot:${slot}`, topology.timers.intraMs);
+      if (this.coordinator.engine.decisionAt(slot) === undefined) this.#alarms.onUndecided(now, slot);
     }
     for (const { slot, sequence, digest } of output.decided) {
-      this.#timers.stop(`slot:${slot}`);
+      this.#alarms.onDecided(slot);
       this.#batcher.decided(digest);
       if (digest === this.#noOp.digest) continue;
       out.persist.push({ key: placedKey(digest), value: placedSchema.encode({ slot, sequence }) });
     }
     for (const { digest, from } of output.wanted) {
       this.#fetcher.want(digest, from);
-      this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
+      this.#alarms.onWanted(now, digest);
     }
     this.#backlog.push(...output.delivered);
     this.#execute(out);
@@ -366,10 +346,7 @@ export class Replica {
       const { block, height, finalSequence } = executed.ordered;
       const { hash, progress } = this.#recorder.record(executed, out.persist);
       this.coordinator.finish(block.digest);
-      this.#timers.stop(`block:${block.digest}`);
-      this.#timers.stop(`fetch:${block.digest}`);
-      this.#fetcher.drop(block.digest);
-      for (const request of block.requests) this.#timers.stop(`request:${request.hash}`);
+      this.#alarms.onRecorded(block);
       this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
       out.notes.push({ kind: "recorded", height, finalSequence, block });
       this.#truncation.onRecord({ slot: progress.slot, height, hash, finalSequence }, out);
@@ -381,15 +358,12 @@ export class Replica {
     for (const slot of this.#truncation.forget(out)) this.#changed.delete(slot);
   }
 
-  #start(now: Now, name: TimerName, delay: number): void {
-    this.#timers.start(name, { now: now.tick, delay });
-  }
-
   #restore(restored: Restored): void {
-    const { slot, sequence } = restored.stable;
-    if (slot > 0) this.coordinator.engine.forget(slot, sequence);
-    this.coordinator.startAfter(slot);
+    const { stable, view } = restored;
+    if (stable.slot > 0) this.coordinator.engine.forget(stable);
+    this.coordinator.startAfter(stable.slot);
     for (const block of restored.undelivered) this.coordinator.restoreBody(block);
+    if (view.view > 0) this.coordinator.restore({ kind: "restored-view", ...view });
     for (const stored of restored.slots) this.coordinator.restore({ kind: "restored", slot: stored });
     this.coordinator.engine.step({ kind: "final", sequence: restored.head.finalSequence });
   }

@@ -3,6 +3,7 @@
 // node contradicts nothing that it said before it (protocol 6).
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
+import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
 import { genesisAccounts } from "../cluster/genesis.js";
 import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
 import { StateRoot } from "../execution/root.js";
@@ -19,37 +20,32 @@ import {
   progressKey,
   progressSchema,
   recordKey,
+  viewKey,
 } from "../ledger/keys.js";
 import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger/records.js";
 import type { Store } from "../ledger/store.js";
 import { type Block, requestId } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Write } from "../types/effects.js";
-import {
-  type ClusterId,
-  type Digest,
-  fromHex,
-  NO_SEQUENCE,
-  type PublicKey,
-  type Sequence,
-  type Slot,
-  toHex,
-} from "../types/ids.js";
+import { type ClusterId, type Digest, fromHex, type PublicKey, type Slot, toHex, type View } from "../types/ids.js";
+import type { NewView, Verified } from "../types/message.js";
 import {
   certificateSchema,
-  checkpointSchema,
   type StoredSlot,
   storedAccountSchema,
   storedReplySchema,
   storedSlotSchema,
+  storedViewSchema,
 } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
+import { decodeNewView } from "./wire-views.js";
 
 export interface Restored {
   readonly head: Head;
   readonly progress: Progress;
-  readonly stable: { readonly slot: Slot; readonly sequence: Sequence };
+  readonly stable: StablePoint;
+  readonly view: { readonly view: View; readonly opening: Verified<NewView> | undefined };
   readonly root: StateRoot;
   readonly execution: ExecutionEngine;
   /** Above the stable checkpoint, ascending. */
@@ -84,6 +80,7 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     head,
     progress,
     stable: readStable(store),
+    view: readView(store, cluster),
     root: new StateRoot({ accounts, consumedIds, recordTime: head.time }),
     execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
     slots,
@@ -128,12 +125,21 @@ async function readSlots(store: Store): Promise<StoredSlot[]> {
   return slots;
 }
 
-function readStable(store: Store): { slot: Slot; sequence: Sequence } {
+function readStable(store: Store): StablePoint {
   const stored = store.get(checkpointKey());
-  const [first] = stored === undefined ? [] : certificateSchema.decode(stored).commits;
-  if (first === undefined) return { slot: 0, sequence: NO_SEQUENCE };
-  const { slot, sequence } = checkpointSchema.decode(first.body);
-  return { slot, sequence: sequence as Sequence };
+  const stable = stableOf(stored === undefined ? undefined : certificateSchema.decode(stored));
+  if (stable === undefined) throw new CodedError("store-corrupt", "the checkpoint certificate is not one");
+  return stable;
+}
+
+function readView(store: Store, cluster: ClusterId): Restored["view"] {
+  const stored = store.get(viewKey());
+  if (stored === undefined) return { view: 0, opening: undefined };
+  const { view, opening: signed } = storedViewSchema.decode(stored);
+  const message = signed === undefined ? undefined : decodeNewView(signed.body);
+  if (signed === undefined || message === undefined) return { view, opening: undefined };
+  const from = { cluster, node: message.node };
+  return { view, opening: { from, message, signed: signed.signature.length === 0 ? undefined : signed } };
 }
 
 function readBlocks(store: Store, context: BlockContext, slots: readonly StoredSlot[]): Block[] {
@@ -162,8 +168,8 @@ function isRecorded(store: Store, digest: Digest): boolean {
   return store.get(heightKey(digest)) !== undefined;
 }
 
-function digestsOf({ decided, accepted, selfAssigned }: StoredSlot): Digest[] {
-  return [decided, accepted, selfAssigned].flatMap((entry) =>
+function digestsOf({ decided, accepted, selfAssigned, committed }: StoredSlot): Digest[] {
+  return [decided, accepted, selfAssigned, committed].flatMap((entry) =>
     entry === undefined ? [] : [toHex<Digest>(entry.digest)],
   );
 }

@@ -79,7 +79,7 @@ export class Truncation {
     this.#waiting = undefined;
     // Written only now: after a restart the log begins where this says, so nothing above may be missing below it.
     out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(certificate) });
-    const slots = engine.forget(checkpoint.slot, checkpoint.sequence);
+    const slots = engine.forget({ slot: checkpoint.slot, sequence: checkpoint.sequence, certificate });
     for (const slot of slots) out.persist.push({ key: slotKey(slot), value: undefined });
     return slots;
   }

@@ -80,6 +80,10 @@ export function seal(message: Message, { model, networkId, signer }: TurnContext
     const { signature } = message.request.signed;
     return { envelope: envelopeSchema.encode({ kind: number, body, signature, block }), signed: undefined };
   }
+  if (message.kind === "new-view" && message.original !== undefined) {
+    const { signature } = message.original;
+    return { envelope: envelopeSchema.encode({ kind: number, body, signature, block }), signed: message.original };
+  }
   const isSigned = rule === "always" || (rule === "byzantine" && model === "byzantine");
   const signature = isSigned ? signer.sign(signingBytes(networkId, number, body)) : NO_BYTES;
   const envelope = envelopeSchema.encode({ kind: number, body, signature, block });

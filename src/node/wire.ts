@@ -3,11 +3,12 @@
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { decodeCommit, encodeCommit } from "../cluster/certificate.js";
+import { decodeCheckpoint } from "../cluster/checkpoint.js";
 import type { Block } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
 import type { Rejection } from "../types/codes.js";
-import { type ClusterId, type Digest, type Entry, fromHex, type NodeRef, type Sequence, toHex } from "../types/ids.js";
-import { kindOfNumber, type Message, type NodeMessage, unreachable, type Vote } from "../types/message.js";
+import { type ClusterId, type Digest, fromHex, type NodeRef, toHex } from "../types/ids.js";
+import { kindOfNumber, type Message, type NodeMessage, unreachable } from "../types/message.js";
 import {
   checkpointSchema,
   chunkSchema,
@@ -20,8 +21,9 @@ import {
   replySchema,
   resultSchema,
   unknownSchema,
-  voteSchema,
 } from "../types/schema.js";
+import { decodeVote, encodeVote } from "./votes.js";
+import { decodeViewMessage, encodeViewMessage } from "./wire-views.js";
 
 /** An envelope taken apart; `message` is made by `openMessage` once the sender is known to be allowed. */
 export interface Opened {
@@ -72,6 +74,12 @@ export function bodyOf(message: Message): Uint8Array {
       return chunkSchema.encode({ ...message, digest: fromHex(message.digest) });
     case "checkpoint":
       return checkpointSchema.encode({ ...message, record: fromHex(message.record), state: fromHex(message.state) });
+    case "new-view":
+      return message.original?.body ?? encodeViewMessage(message);
+    case "prepare":
+    case "promise":
+    case "view-change":
+      return encodeViewMessage(message);
     case "request":
       return message.request.signed.body;
     case "reply":
@@ -151,19 +159,13 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
       const block = openBlock(blockBytes, hex, context);
       return typeof block === "string" ? block : { kind, digest: hex, certificates, block };
     }
-    case "checkpoint": {
-      const { cluster, record, state, sequence, finalSequence, ...rest } = checkpointSchema.decode(body);
-      if (record.length !== 32 || state.length !== 32) return "malformed";
-      return {
-        kind,
-        ...rest,
-        cluster: cluster as ClusterId,
-        sequence: sequence as Sequence,
-        finalSequence: finalSequence as Sequence,
-        record: toHex(record),
-        state: toHex(state),
-      };
-    }
+    case "checkpoint":
+      return decodeCheckpoint(body) ?? "malformed";
+    case "prepare":
+    case "promise":
+    case "view-change":
+    case "new-view":
+      return decodeViewMessage(kind, body) ?? "malformed";
     case "request":
     case "reply":
     case "read":
@@ -187,24 +189,6 @@ function openBlock(bytes: Uint8Array, digest: Digest, context: OpeningContext): 
   return decoded.value.digest === digest ? decoded.value : "bad-block";
 }
 
-function encodeVote({ entry, node }: Vote, previous: number): Uint8Array {
-  return voteSchema.encode({ ...entry, node, digest: fromHex(entry.digest), previous });
-}
-
-function decodeVote(body: Uint8Array): (Vote & { readonly previous: Sequence }) | undefined {
-  const { cluster, node, view, round, slot, sequence, digest, previous } = voteSchema.decode(body);
-  if (round > 1 || digest.length !== 32 || slot === 0 || sequence % 65_536 !== cluster) return undefined;
-  const entry: Entry = {
-    cluster: cluster as ClusterId,
-    view,
-    round: round as 0 | 1,
-    slot,
-    sequence: sequence as Sequence,
-    digest: toHex(digest),
-  };
-  return { entry, node, previous: previous as Sequence };
-}
-
 /** In whose name a signed message speaks; undefined for messages that speak for their channel only. */
 export function speakerOf(message: NodeMessage): NodeRef | undefined {
   switch (message.kind) {
@@ -216,7 +200,12 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "commit":
     case "result":
     case "checkpoint":
+    case "prepare":
+    case "promise":
+    case "view-change":
       return { cluster: message.cluster, node: message.node };
+    // Passed on by anyone of the cluster.
+    case "new-view":
     case "accept-query":
     case "committed":
     case "unknown":

@@ -70,6 +70,7 @@ export type Rejection =
   | "not-primary" // a proposal from a node that is not primary of its view
   | "not-involved" // this cluster is not part of the block's P
   | "stale-view"
+  | "bad-new-view" // it keeps something else than what it carries justifies
   | "counter-jump" // a sequence counter beyond what is justified
   | "conflict" // conflicts with an accepted, prepared or decided entry
   | "over-limit" // a bound of limits.ts

@@ -61,7 +61,8 @@ export type Note =
   | { readonly kind: "recorded"; readonly height: number; readonly finalSequence: Sequence; readonly block: Block }
   | { readonly kind: "queried"; readonly digest: Digest }
   | { readonly kind: "stable"; readonly slot: number; readonly height: number }
-  | { readonly kind: "suspected"; readonly view: number };
+  | { readonly kind: "suspected"; readonly view: number; readonly why: string }
+  | { readonly kind: "view"; readonly view: number; readonly isOpen: boolean };
 
 /** What one turn asks of the world. */
 export interface Effects {

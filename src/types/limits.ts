@@ -32,6 +32,7 @@ export const limits = {
   windowSlots: 256, // own blocks in flight above the stable checkpoint (protocol 2)
   slotsAheadMax: 4096, // foreign blocks and no-ops are placed outside the window, yet not without end
   checkpointSlots: 64, // protocol 6: window >= 4 intervals
+  viewEntriesMax: 8192, // what one node may report of its log: all that slotsAheadMax lets it hold, and then some
   heldMessagesMax: 4096, // messages that wait for an earlier slot, a later view or a block
   remoteVotesMax: 16_384, // blocks whose foreign votes are being counted
 

@@ -3,8 +3,9 @@
 // that reaches the core was verified at the door (node/ingress.ts): signature, sender, bounds, static validity.
 
 import type { Block, Request } from "./block.js";
-import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot } from "./ids.js";
-import type { AccountState, Certificate, Signed, WireReply } from "./schema.js";
+import type { Decided } from "./effects.js";
+import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "./ids.js";
+import type { AccountState, Certificate, Signed, Statement, WireReply } from "./schema.js";
 
 /** One node's statement about one entry of one cluster's log. */
 export interface Vote {
@@ -97,6 +98,67 @@ export interface Checkpoint {
   readonly state: Digest;
 }
 
+/** Crash: a node asks for the votes of its cluster, to be primary of a view (protocol 5). */
+export interface Prepare {
+  readonly kind: "prepare";
+  readonly cluster: ClusterId;
+  readonly node: number;
+  readonly view: View;
+}
+
+/** What one node reports of its log when a view changes: everything above its stable checkpoint. */
+interface LogReport {
+  readonly cluster: ClusterId;
+  readonly node: number;
+  readonly view: View;
+  /** Of the highest stable checkpoint; undefined: none. */
+  readonly stable: Certificate | undefined;
+  /** Decided entries, each with its proof. */
+  readonly decided: readonly Decided[];
+}
+
+/** Crash: the answer to PREPARE; the node takes part in no lower view any more. */
+export interface ViewPromise extends LogReport {
+  readonly kind: "promise";
+  /** Accepted and not decided; a slot may have one of each round. */
+  readonly candidates: readonly Entry[];
+}
+
+/** An entry that a quorum of a byzantine cluster accepted, with the signed messages that say so. */
+export interface Prepared {
+  readonly entry: Entry;
+  readonly proof: readonly Statement[];
+}
+
+/** Byzantine: the node wants the view, and takes part in no lower one any more. */
+export interface ViewChange extends LogReport {
+  readonly kind: "view-change";
+  readonly prepared: readonly Prepared[];
+}
+
+export interface SignedChange {
+  readonly signed: Signed;
+  readonly message: ViewChange;
+}
+
+/** Opens a view. Any node of the cluster may pass it on; it speaks for the primary of its view. */
+export interface NewView {
+  readonly kind: "new-view";
+  readonly cluster: ClusterId;
+  readonly node: number;
+  readonly view: View;
+  /** One for each slot above the stable checkpoint, without gaps, at (view, round 1). */
+  readonly entries: readonly Entry[];
+  /** Crash: of the highest stable checkpoint that was reported. */
+  readonly stable: Certificate | undefined;
+  /** Crash: those of `entries` that are decided, with proof. */
+  readonly decided: readonly Decided[];
+  /** Byzantine: what justifies `entries`, of a quorum; ascending by node. */
+  readonly changes: readonly SignedChange[];
+  /** When it is passed on: what the primary signed. */
+  readonly original: Signed | undefined;
+}
+
 export interface ClientRequest {
   readonly kind: "request";
   readonly request: Request;
@@ -122,6 +184,9 @@ export interface ReadReply {
   readonly accounts: readonly AccountState[];
 }
 
+/** What nodes of one cluster say to each other when a view changes (protocol 5). */
+export type ViewMessage = Prepare | ViewPromise | ViewChange | NewView;
+
 /** What nodes say to nodes. */
 export type NodeMessage =
   | Propose
@@ -135,7 +200,8 @@ export type NodeMessage =
   | Unknown
   | Fetch
   | Chunk
-  | Checkpoint;
+  | Checkpoint
+  | ViewMessage;
 
 /** What clients and nodes say to each other. */
 export type ClientMessage = ClientRequest | Reply | Read | ReadReply;
@@ -174,8 +240,11 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   unknown: { number: 18, signed: "never", block: false },
   fetch: { number: 19, signed: "never", block: false },
   chunk: { number: 20, signed: "never", block: true },
+  prepare: { number: 21, signed: "never", block: false },
+  promise: { number: 22, signed: "never", block: false },
+  "new-view": { number: 23, signed: "byzantine", block: false },
   checkpoint: { number: 24, signed: "always", block: false },
-  // 21 PREPARE, 22 PROMISE, 23 NEW-VIEW, 25 VIEW-CHANGE: kept for view changes
+  "view-change": { number: 25, signed: "always", block: false },
 };
 
 export function kindOfNumber(number: number): MessageKind | undefined {
@@ -187,4 +256,9 @@ const byNumber = new Map(Object.entries(carriage).map(([kind, { number }]) => [n
 /** Exhaustive switches end here. */
 export function unreachable(value: never): never {
   throw new Error(`unreachable: ${JSON.stringify(value)}`);
+}
+
+export function isViewMessage(message: Message): message is ViewMessage {
+  const { kind } = message;
+  return kind === "prepare" || kind === "promise" || kind === "view-change" || kind === "new-view";
 }

@@ -114,6 +114,47 @@ export const checkpointSchema = schema({
   state: bytes(8, DIGEST_BYTES),
 });
 
+// ---- view changes
+export const prepareSchema = schema({ cluster: u32(1), node: u32(2), view: u53(3) });
+export const logEntrySchema = schema({
+  view: u53(1),
+  round: u32(2),
+  slot: u53(3),
+  sequence: u53(4),
+  digest: bytes(5, DIGEST_BYTES),
+});
+export const promiseSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  view: u53(3),
+  stable: nested(4, certificateSchema),
+  decided: list(5, certificateSchema, limits.viewEntriesMax),
+  candidates: list(6, logEntrySchema, 2 * limits.viewEntriesMax),
+});
+export const statementSchema = schema({
+  kind: u32(1),
+  body: bytes(2, BODY_BYTES_MAX),
+  signature: bytes(3, SIGNATURE_BYTES),
+});
+export const preparedSchema = schema({ statements: list(1, statementSchema, limits.nodesPerClusterMax + 1) });
+export const viewChangeSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  view: u53(3),
+  stable: nested(4, certificateSchema),
+  decided: list(5, certificateSchema, limits.viewEntriesMax),
+  prepared: list(6, preparedSchema, limits.viewEntriesMax),
+});
+export const newViewSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  view: u53(3),
+  entries: list(4, logEntrySchema, limits.viewEntriesMax),
+  stable: nested(5, certificateSchema),
+  decided: list(6, certificateSchema, limits.viewEntriesMax),
+  changes: list(7, signedSchema, limits.nodesPerClusterMax),
+});
+
 // ---- clients
 export const replySchema = schema({
   cluster: u32(1),
@@ -159,23 +200,17 @@ export const frameSchema = schema({ messages: bytesList(1, limits.frameBytesMax,
 export const announcementSchema = schema({ cluster: u32(1), node: u32(2), view: u53(3), height: u53(4) });
 
 // ---- storage
-export const storedEntrySchema = schema({
-  view: u53(1),
-  round: u32(2),
-  slot: u53(3),
-  sequence: u53(4),
-  digest: bytes(5, DIGEST_BYTES),
-});
 export const storedSlotSchema = schema({
   slot: u53(1),
-  selfAssigned: nested(2, storedEntrySchema),
-  accepted: nested(3, storedEntrySchema),
-  committed: nested(4, storedEntrySchema),
-  decided: nested(5, storedEntrySchema),
+  selfAssigned: nested(2, logEntrySchema),
+  accepted: nested(3, logEntrySchema),
+  committed: nested(4, logEntrySchema),
+  decided: nested(5, logEntrySchema),
   certificate: nested(6, certificateSchema),
-  prepared: list(7, signedSchema, limits.nodesPerClusterMax + 1),
-  proposal: nested(8, signedSchema),
+  prepared: list(7, statementSchema, limits.nodesPerClusterMax + 1),
+  proposal: nested(8, statementSchema),
 });
+export const storedViewSchema = schema({ view: u53(1), opening: nested(2, signedSchema) });
 export const recordSchema = schema({
   height: u53(1),
   parent: bytes(2, DIGEST_BYTES),
@@ -200,7 +235,9 @@ export type Certificate = Of<typeof certificateSchema>;
 export type Operation = Of<typeof operationSchema>;
 export type Posting = Of<typeof postingSchema>;
 export type StoredSlot = Of<typeof storedSlotSchema>;
-export type StoredEntry = Of<typeof storedEntrySchema>;
+export type StoredView = Of<typeof storedViewSchema>;
+export type LogEntry = Of<typeof logEntrySchema>;
+export type Statement = Of<typeof statementSchema>;
 export type WireRecord = Of<typeof recordSchema>;
 export type WireReply = Of<typeof replySchema>;
 export type AccountState = Of<typeof accountStateSchema>;

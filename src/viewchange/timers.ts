@@ -5,8 +5,9 @@
 import { limits } from "../types/limits.js";
 
 interface Timer {
+  readonly start: number;
   readonly due: number;
-  readonly delay: number;
+  readonly firings: number;
 }
 
 export class Timers<Name extends string> {
@@ -15,18 +16,28 @@ export class Timers<Name extends string> {
 
   /** Starts a timer unless it runs. Times in milliseconds of the monotonic clock. */
   start(name: Name, { now, delay }: { readonly now: number; readonly delay: number }): void {
-    if (!this.#timers.has(name)) this.#set(name, { due: now + delay, delay });
+    if (!this.#timers.has(name)) this.#set(name, { start: now, due: now + delay, firings: 0 });
   }
 
   stop(name: Name): void {
     this.#timers.delete(name);
   }
 
+  /** Stops all timers whose names begin so. */
+  stopAll(prefix: string): void {
+    for (const name of [...this.#timers.keys()]) if (name.startsWith(prefix)) this.stop(name);
+  }
+
   isRunning(name: Name): boolean {
     return this.#timers.has(name);
   }
 
-  /** What has become due, in the order of the start; each goes on with twice its delay until it is stopped. */
+  /** How often the timer has fired since it was started. */
+  firings(name: Name): number {
+    return this.#timers.get(name)?.firings ?? 0;
+  }
+
+  /** What has become due, in the order of the start; each goes on, to twice the time it has run, until it is stopped. */
   due(now: number): readonly Name[] {
     if (now < this.#earliest) return [];
     const names: Name[] = [];
@@ -34,8 +45,9 @@ export class Timers<Name extends string> {
     for (const [name, timer] of [...this.#timers]) {
       if (timer.due <= now) {
         names.push(name);
-        const delay = Math.min(timer.delay * 2, limits.timeoutMaxMs);
-        this.#set(name, { due: now + delay, delay });
+        const { start, due, firings } = timer;
+        const delay = Math.min(due - start, limits.timeoutMaxMs);
+        this.#set(name, { start, due: now + delay, firings: firings + 1 });
       } else if (timer.due < this.#earliest) this.#earliest = timer.due;
     }
     return names;

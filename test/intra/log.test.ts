@@ -2,13 +2,25 @@
 
 import { describe, expect, test } from "vitest";
 import { Log } from "../../src/intra/log.js";
-import { type ClusterId, counterOf, type Digest, type Entry, NO_SEQUENCE, sequenceOf } from "../../src/types/ids.js";
+import {
+  type ClusterId,
+  counterOf,
+  type Digest,
+  type Entry,
+  NO_SEQUENCE,
+  type Sequence,
+  sequenceOf,
+} from "../../src/types/ids.js";
 import { limits } from "../../src/types/limits.js";
 
 const ONE = 1 as ClusterId;
 const TWO = 2 as ClusterId;
 const NO_OP = "00".repeat(32) as Digest;
 const certificate = { cluster: 1, commits: [] };
+
+function stableAt(slot: number, sequence: Sequence) {
+  return { slot, sequence, certificate };
+}
 
 function digest(name: string): Digest {
   return name.charCodeAt(0).toString(16).repeat(32) as Digest;
@@ -228,27 +240,27 @@ describe("frontier, window and forgetting (2, 6)", () => {
     expect(log.hasRoom).toBe(true);
     accept(log, entryOf(limits.windowSlots, 2, "b"));
     expect(log.hasRoom).toBe(false);
-    log.forget(10, sequenceOf(1, ONE));
+    log.forget(stableAt(10, sequenceOf(1, ONE)));
     expect(log.hasRoom).toBe(true);
   });
 
   test("what is below a stable checkpoint is gone, and what is above stands on it", () => {
     const log = logOf();
     for (let slot = 1; slot <= 5; slot++) decide(log, entryOf(slot, slot * 10, String.fromCharCode(96 + slot)));
-    expect(log.forget(3, sequenceOf(30, ONE))).toEqual([1, 2, 3]);
+    expect(log.forget(stableAt(3, sequenceOf(30, ONE)))).toEqual([1, 2, 3]);
     expect(log.slot(3)).toBeUndefined();
     expect(log.placed(digest("c"))).toBeUndefined();
     expect(log.placed(digest("d"))?.slot).toBe(4);
     expect(log.previous(4)).toBe(sequenceOf(30, ONE));
     expect(log.frontier.slot).toBe(5);
-    expect(log.forget(2, sequenceOf(20, ONE))).toEqual([]);
+    expect(log.forget(stableAt(2, sequenceOf(20, ONE)))).toEqual([]);
     expect(log.refusal(entryOf(6, 51, "f"))).toBeUndefined();
     expect(log.refusal(entryOf(6, 50, "f"))).toBe("conflict");
   });
 
   test("a checkpoint above all that is known moves everything behind it", () => {
     const log = logOf(entryOf(1, 1, "a"));
-    log.forget(64, sequenceOf(100, ONE));
+    log.forget(stableAt(64, sequenceOf(100, ONE)));
     expect(log.frontier).toEqual({ slot: 64, sequence: sequenceOf(100, ONE) });
     expect(log.lastChoice).toEqual({ slot: 64, sequence: sequenceOf(100, ONE) });
     expect(log.selfAssign(digest("b"), NO_SEQUENCE)?.entry).toMatchObject({ slot: 65, sequence: sequenceOf(101, ONE) });
@@ -258,14 +270,14 @@ describe("frontier, window and forgetting (2, 6)", () => {
   test("the no-op is never forgotten", () => {
     const log = logOf(entryOf(1, 1, ""), entryOf(2, 2, ""));
     decide(log, entryOf(1, 1, ""));
-    log.forget(1, sequenceOf(1, ONE));
+    log.forget(stableAt(1, sequenceOf(1, ONE)));
     expect(log.body(NO_OP)).toEqual({ clusters: [ONE], noOp: true });
   });
 
   test("P of a forgotten block is gone, that of a block in a later slot stays", () => {
     const log = logOf(entryOf(1, 1, "a"), entryOf(2, 2, "b"));
     for (const name of ["a", "b"]) log.learnBody(digest(name), { clusters: [ONE, TWO], noOp: false });
-    log.forget(1, sequenceOf(1, ONE));
+    log.forget(stableAt(1, sequenceOf(1, ONE)));
     expect(log.body(digest("a"))).toBeUndefined();
     expect(log.body(digest("b"))?.clusters).toEqual([ONE, TWO]);
   });

@@ -84,6 +84,11 @@ export class Transcript {
         return `${this.#name(message.digest)} missing ${message.missing.join(" ")} verdicts ${message.verdicts.join(" ")}`;
       case "checkpoint":
         return `slot ${message.slot}, height ${message.height}`;
+      case "prepare":
+      case "promise":
+      case "view-change":
+      case "new-view":
+        return `of view ${message.view}`;
       default:
         return this.#name(message.digest);
     }

@@ -13,13 +13,15 @@ test("a timer is due when its delay has passed, and not before", () => {
   expect(timers.due(150)).toEqual([]);
 });
 
-test("delays double with each firing up to the cap, and start anew once it was stopped", () => {
+test("what it waited for doubles with each firing, delays are capped, and it starts anew once it was stopped", () => {
   const timers = new Timers<string>();
   timers.start("a", { now: 0, delay: 1000 });
   const fired: number[] = [];
   for (let now = 0; now <= 60_000; now += 100) if (timers.due(now).length > 0) fired.push(now);
   const gaps = fired.map((at, i) => at - (fired[i - 1] ?? 0));
+  expect(timers.firings("a")).toBe(fired.length);
   expect(gaps).toEqual([
+    1000,
     1000,
     2000,
     4000,
@@ -31,6 +33,7 @@ test("delays double with each firing up to the cap, and start anew once it was s
   ]);
   timers.stop("a");
   timers.start("a", { now: 70_000, delay: 1000 });
+  expect(timers.firings("a")).toBe(0);
   expect(timers.due(71_000)).toEqual(["a"]);
 });
 
@@ -71,12 +74,12 @@ test("the next tick may be early, never late, whatever is started and stopped", 
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const timers = new Timers<string>();
-      const model = new Map<string, { due: number; delay: number }>();
+      const model = new Map<string, { due: number; start: number }>();
       let now = 0;
       for (const { kind, name, delay } of steps) {
         if (kind === "start") {
           timers.start(name, { now, delay });
-          if (!model.has(name)) model.set(name, { due: now + delay, delay });
+          if (!model.has(name)) model.set(name, { due: now + delay, start: now });
         } else if (kind === "stop") {
           timers.stop(name);
           model.delete(name);
@@ -85,8 +88,8 @@ test("the next tick may be early, never late, whatever is started and stopped", 
           const due = [...model].filter(([, timer]) => timer.due <= now).map(([each]) => each);
           expect([...timers.due(now)].sort()).toEqual(due.sort());
           for (const each of due) {
-            const longer = Math.min((model.get(each)?.delay ?? 0) * 2, limits.timeoutMaxMs);
-            model.set(each, { due: now + longer, delay: longer });
+            const { due: at, start } = model.get(each) as { due: number; start: number };
+            model.set(each, { due: now + Math.min(at - start, limits.timeoutMaxMs), start });
           }
         }
         const next = Math.min(...[...model.values()].map(({ due }) => due));

@@ -1,0 +1,116 @@
+// Where an engine meets its view change: what the view protocol asks for is done to the log, a new view's primary
+// proposes again what the view keeps (protocol 5), and the opening is kept to be shown to nodes that missed it.
+
+import type { StablePoint } from "../cluster/checkpoint.js";
+import { primaryOf } from "../cluster/quorum.js";
+import type { Decided } from "../types/effects.js";
+import type { Digest, NodeRef, Slot } from "../types/ids.js";
+import type { NewView, Verified, ViewMessage } from "../types/message.js";
+import type { ClusterInfo } from "../types/topology.js";
+import type { Opening, ViewLog, ViewProtocol, ViewProtocolOptions, ViewStep } from "../viewchange/protocol.js";
+import type { EngineStep } from "./engine.js";
+import type { Log } from "./log.js";
+import type { Ordering } from "./ordering.js";
+
+export interface ViewsOptions {
+  readonly self: NodeRef;
+  readonly cluster: ClusterInfo;
+  readonly noOp: Digest;
+  readonly log: Log;
+  readonly ordering: Ordering;
+  /** The slot of a block that was decided below the stable checkpoint. */
+  readonly placedAt: (digest: Digest) => Slot | undefined;
+  readonly decide: (step: EngineStep, decided: Decided) => void;
+  readonly protocol: (options: ViewProtocolOptions) => ViewProtocol;
+}
+
+export class Views {
+  readonly #options: ViewsOptions;
+  readonly #protocol: ViewProtocol;
+  #opening: Verified<NewView> | undefined;
+  #behind: StablePoint | undefined;
+
+  constructor(options: ViewsOptions) {
+    this.#options = options;
+    const { self, cluster, noOp, log, ordering, placedAt } = options;
+    const viewLog: ViewLog = {
+      get view() {
+        return log.view;
+      },
+      get isOpen() {
+        return log.isOpen;
+      },
+      get frontier() {
+        return log.frontier;
+      },
+      report: () => log.report(),
+      hasBlock: (digest) => ordering.hasBlock(digest) || log.isDecided(digest),
+      placedAt: (digest) => log.decidedAt(digest) ?? placedAt(digest),
+    };
+    this.#protocol = options.protocol({ self, cluster, noOp, log: viewLog });
+  }
+
+  /** The NEW-VIEW of the last view that this node took part in, to be passed on. */
+  get opening(): Verified<NewView> | undefined {
+    return this.#opening;
+  }
+
+  /** A stable checkpoint this node must reach before it can open a view. */
+  get behind(): StablePoint | undefined {
+    return this.#behind;
+  }
+
+  suspect(step: EngineStep): void {
+    this.#apply(step, this.#protocol.suspect());
+  }
+
+  onTimer(step: EngineStep): void {
+    if (!this.#options.log.isOpen) this.#apply(step, this.#protocol.onTimer());
+  }
+
+  retry(step: EngineStep): void {
+    if (!this.#options.log.isOpen) this.#apply(step, this.#protocol.retry());
+  }
+
+  onMessage(step: EngineStep, verified: Verified<ViewMessage>): void {
+    this.#apply(step, this.#protocol.step(verified));
+  }
+
+  /** At start: the view this node was in, and the opening if it had one. */
+  restore(step: EngineStep, view: number, opening: Verified<NewView> | undefined): void {
+    const { log } = this.#options;
+    if (opening !== undefined) this.#apply(step, this.#protocol.step(opening));
+    if (view <= log.view) return;
+    log.enter(view);
+    step.view = "entered";
+  }
+
+  #apply(step: EngineStep, { send, notes, wanted, lagging, enter, opening, behind }: ViewStep): void {
+    const { log } = this.#options;
+    step.send.push(...send);
+    step.notes.push(...notes);
+    step.wanted.push(...wanted);
+    step.lagging.push(...lagging);
+    this.#behind = behind;
+    if (enter !== undefined && enter > log.view) {
+      log.enter(enter);
+      step.view = "entered";
+      step.notes.push({ kind: "view", view: enter, isOpen: false });
+    }
+    if (opening !== undefined) this.#open(step, opening);
+  }
+
+  #open(step: EngineStep, { kept, decided, newView }: Opening): void {
+    const { log, ordering, self, cluster, decide } = this.#options;
+    const { view } = newView.message;
+    this.#opening = newView;
+    for (const slot of log.open(view, kept)) step.changed.add(slot);
+    for (const { entry } of kept.entries) if (log.isReproposed(entry.slot)) step.changed.add(entry.slot);
+    ordering.enterView();
+    step.view = "opened";
+    step.notes.push({ kind: "view", view, isOpen: true });
+    for (const each of decided) decide(step, each);
+    if (primaryOf(cluster, view) !== self.node) return;
+    for (const { entry, isDecided } of kept.entries) if (!isDecided) ordering.repropose(step, entry.slot);
+  }
+}

@@ -1,0 +1,191 @@
+// What a node does when something takes too long (protocol 2.4, 3.4, 5): it says again what it said, asks for what it
+// lacks, and at the second time suspects its primary. All timers of a replica are here; what they are about is not.
+
+import type { Coordinator } from "../cross/coordinator.js";
+import type { Block } from "../types/block.js";
+import type { Effects } from "../types/effects.js";
+import type { Digest, NodeRef, Slot } from "../types/ids.js";
+import { limits } from "../types/limits.js";
+import type { Verified } from "../types/message.js";
+import type { Topology } from "../types/topology.js";
+import { Timers } from "../viewchange/timers.js";
+import type { Fetcher } from "./fetcher.js";
+import type { Intake } from "./intake.js";
+import type { Queries } from "./queries.js";
+import type { Now } from "./replica.js";
+import type { ViewWatch } from "./view-watch.js";
+
+export interface AlarmsOptions {
+  readonly topology: Topology;
+  readonly self: NodeRef;
+  readonly coordinator: Coordinator;
+  readonly queries: Queries;
+  readonly fetcher: Fetcher;
+  readonly intake: Intake;
+  readonly viewWatch: ViewWatch;
+  readonly noOp: Digest;
+  readonly isRecorded: (digest: Digest) => boolean;
+}
+
+type TimerName =
+  | `slot:${Slot}` // an accepted entry is undecided
+  | `block:${Digest}` // a block of several clusters has no record
+  | `owed:${Digest}` // others decided a block that this cluster has not
+  | `fetch:${Digest}` // a block that votes name is not here
+  | `request:${Digest}` // a request that a client sent to this backup is not executed
+  | "suspect" // others may go first
+  | "view" // the view that was entered does not open
+  | "ahead"; // messages from the future are held
+
+/** Before a block that votes name is asked for: it is most likely under way. */
+const FETCH_AFTER_MS = 100;
+/** Messages with blocks up to 2 MiB each: enough for clocks that differ, not for a flood. */
+const AHEAD_MAX = 64;
+
+export class Alarms {
+  readonly #options: AlarmsOptions;
+  readonly #timers = new Timers<TimerName>();
+  /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
+  #ahead: Verified[] = [];
+
+  constructor(options: AlarmsOptions) {
+    this.#options = options;
+  }
+
+  /** Monotonic time at which a tick is due; undefined: no need. */
+  get wakeAt(): number | undefined {
+    return this.#timers.wakeAt;
+  }
+
+  // ---- what is waited for
+
+  onWatched(now: Now, request: Digest): void {
+    this.#start(now, `request:${request}`, this.#options.viewWatch.halfMs);
+  }
+
+  onLearned(now: Now, { clusters, digest }: Block): void {
+    if (clusters.length > 1) this.#start(now, `block:${digest}`, this.#options.topology.timers.crossMs);
+  }
+
+  onUndecided(now: Now, slot: Slot): void {
+    this.#start(now, `slot:${slot}`, this.#options.viewWatch.halfMs);
+  }
+
+  onWanted(now: Now, digest: Digest): void {
+    this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
+  }
+
+  hold(now: Now, verified: Verified, delay: number): void {
+    if (this.#ahead.length >= AHEAD_MAX) return;
+    this.#ahead.push(verified);
+    this.#start(now, "ahead", Math.min(delay, limits.timeoutMaxMs));
+  }
+
+  // ---- what came
+
+  onDecided(slot: Slot): void {
+    this.#timers.stop(`slot:${slot}`);
+    this.#timers.stop("suspect");
+    this.#options.viewWatch.onDecided();
+  }
+
+  onRecorded({ digest, requests }: Block): void {
+    this.#timers.stop(`block:${digest}`);
+    this.#timers.stop(`owed:${digest}`);
+    this.#timers.stop(`fetch:${digest}`);
+    this.#options.fetcher.drop(digest);
+    for (const { hash } of requests) this.#timers.stop(`request:${hash}`);
+  }
+
+  /** The node entered or opened a view: what it waits for in it begins anew. */
+  onView(now: Now, out: Effects): void {
+    const { coordinator, viewWatch, intake } = this.#options;
+    viewWatch.onChanged(out);
+    this.#timers.stop("suspect");
+    this.#timers.stop("view");
+    if (!coordinator.engine.isOpen) return this.#start(now, "view", viewWatch.openingMs);
+    for (const kind of ["slot", "owed", "request"]) this.#timers.stopAll(`${kind}:`);
+    for (const hash of intake.onView(now, coordinator.requestsUnderWay(), out)) this.onWatched(now, hash);
+  }
+
+  // ---- what did not come
+
+  /** Returns messages that were held until now. */
+  onTick(now: Now, out: Effects): readonly Verified[] {
+    const released: Verified[] = [];
+    for (const name of this.#timers.due(now.tick)) {
+      if (name === "ahead") {
+        this.#timers.stop("ahead");
+        released.push(...this.#ahead.splice(0));
+      } else this.#onTimer(now, name, out);
+    }
+    return released;
+  }
+
+  #onTimer(now: Now, name: Exclude<TimerName, "ahead">, out: Effects): void {
+    const { coordinator, queries, fetcher, intake } = this.#options;
+    const [kind, subject] = name.split(":") as [string, string];
+    const isLate = this.#timers.firings(name) > 1;
+    switch (kind) {
+      case "slot":
+        return this.#onSlotTimer(now, { slot: Number(subject), isLate }, out);
+      case "block":
+        return this.#onBlockTimer(now, subject as Digest, out);
+      case "owed":
+        if (!coordinator.isOwed(subject as Digest)) return this.#timers.stop(name);
+        if (isLate) return this.#suspect(now, name, out);
+        return queries.show(subject as Digest, coordinator.primaryOf(this.#options.self.cluster), out.send);
+      case "fetch":
+        if (!fetcher.ask(subject as Digest, out.send)) this.#timers.stop(name);
+        return;
+      case "request":
+        if (!intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
+        else if (isLate) this.#suspect(now, name, out);
+        return;
+      case "suspect":
+        this.#timers.stop("suspect");
+        return coordinator.suspect();
+      default:
+        return coordinator.onViewTimer();
+    }
+  }
+
+  /** An accepted entry is undecided for too long: the primary says it again, everybody asks (2.3, 2.4, 3.4). */
+  #onSlotTimer(now: Now, { slot, isLate }: { readonly slot: Slot; readonly isLate: boolean }, out: Effects): void {
+    const { coordinator, queries, viewWatch, noOp, isRecorded } = this.#options;
+    const { engine } = coordinator;
+    const digest = engine.digestAt(slot);
+    // A block that this node placed here in round 0 may have its record by now, from another slot.
+    if (digest === undefined || engine.decisionAt(slot) !== undefined || isRecorded(digest)) {
+      this.#timers.stop(`slot:${slot}`);
+      return;
+    }
+    coordinator.onSlotTimer(slot);
+    viewWatch.repeat(slot, now.tick, out.send);
+    if (digest !== noOp) queries.ask(digest, out.send);
+    if (isLate && engine.isBacked(slot)) this.#suspect(now, `slot:${slot}`, out);
+  }
+
+  #onBlockTimer(now: Now, digest: Digest, out: Effects): void {
+    const { coordinator, queries, viewWatch } = this.#options;
+    coordinator.onCrossTimer(digest);
+    queries.ask(digest, out.send);
+    if (coordinator.isOwed(digest)) this.#start(now, `owed:${digest}`, viewWatch.halfMs);
+    out.notes.push({ kind: "queried", digest });
+  }
+
+  /** Twice in vain: the primary is not trusted any more (protocol 2.4, 5). */
+  #suspect(now: Now, why: string, out: Effects): void {
+    const { coordinator, viewWatch } = this.#options;
+    const { engine } = coordinator;
+    if (!engine.isOpen || engine.isPrimary || this.#timers.isRunning("suspect")) return;
+    out.notes.push({ kind: "suspected", view: engine.view, why });
+    const delay = viewWatch.standBackMs;
+    if (delay > 0) this.#start(now, "suspect", delay);
+    else coordinator.suspect();
+  }
+
+  #start(now: Now, name: TimerName, delay: number): void {
+    this.#timers.start(name, { now: now.tick, delay });
+  }
+}
