@@ -1,7 +1,7 @@
-// What a new view keeps of the views before it (protocol 5, both models): from the reports of a quorum, the entries that
-// the new primary proposes again with their slots and sequences, the no-ops between them, and the blocks that lost their
-// slot. Whatever was decided, whether anyone who reports knows it or not, is among them. A pure function of the set of
-// reports: every node of a byzantine cluster computes it again and compares. It knows nothing of messages, and signatures
+// What a new view keeps of the views before it (protocol 5, both models): from the reports of a quorum, the entries
+// that the new primary proposes again with their slots and sequences, the no-ops between them, and the blocks that lost
+// their slot. Whatever was decided, whether a reporter knows it or not, is among them. A pure function of the set of
+// reports: every node of a byzantine cluster computes it again and compares. It knows nothing of messages; signatures
 // and certificates were checked before.
 
 import { fastQuorumOf, quorumOf, sameEntry, voteKey } from "../cluster/quorum.js";
@@ -27,8 +27,8 @@ export interface Report {
   /** Entries it holds a decision certificate for, above its stable slot. */
   readonly decided: readonly Entry[];
   /**
-   * Crash: what it accepted and does not know decided, above its stable slot, each with the ballot of the accept; a slot
-   * may have one of each round. Byzantine: entries of its prepared certificates.
+   * Crash: what it accepted and does not know decided, above its stable slot, each with the ballot of the accept; a
+   * slot may have one of each round. Byzantine: entries of its prepared certificates.
    */
   readonly candidates: readonly Entry[];
 }
@@ -111,8 +111,8 @@ function lowOf(reports: readonly Report[]): Point {
 }
 
 /**
- * The candidates, each once. A self-assigned accept of a crash cluster counts only if so many report it that it may have
- * had the fast quorum: a single one, even alone in its slot, proves that it had not (scenario 11).
+ * The candidates, each once. A self-assigned accept of a crash cluster counts only if so many report it that it may
+ * have had the fast quorum: a single one, even alone in its slot, may have been kept out by a decision (scenario 11).
  */
 function countedCandidates(cluster: ClusterInfo, reports: readonly Report[]): Entry[] {
   const needed = cluster.model === "crash" ? reports.length - (cluster.nodes.length - fastQuorumOf(cluster)) : 1;
