@@ -7,7 +7,6 @@ import type { Members } from "../cluster/members.js";
 import type { ClusterLog, EngineEvent, EngineStep, Routes } from "../intra/engine.js";
 import { type Block, isNoOp } from "../types/block.js";
 import type { Rejection } from "../types/codes.js";
-import type { Note, Send } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
 import type { Accept, Commit, Propose, SuperAccept, SuperPropose, Verified, ViewMessage } from "../types/message.js";
 import type { Topology } from "../types/topology.js";
@@ -62,7 +61,6 @@ export class Coordinator {
     });
   }
 
-  /** Everything since the last call. */
   takeOutput(): CrossOutput {
     const output = this.#output;
     this.#output = emptyOutput();
@@ -100,8 +98,6 @@ export class Coordinator {
     const request = block.requests[0];
     return request === undefined ? this.#options.self.cluster : initiatorOf(request, this.#options.topology);
   }
-
-  // ---- the primary
 
   /** Proposes a block of this cluster's own initiative; the engine has room. */
   propose(block: Block): void {
@@ -276,7 +272,6 @@ export class Coordinator {
     this.#absorb(this.engine.step({ kind: "body", block }));
   }
 
-  /** At start: everything up to this slot was delivered. */
   startAfter(slot: Slot): void {
     this.#outlet.startAfter(slot);
   }
@@ -390,7 +385,7 @@ export class Coordinator {
     return this.#finished.has(digest) || this.#options.isRecorded(digest);
   }
 
-  /** The block has its record: all about it is in the store, and what comes of it from now on is late. */
+  /** The block has its record: what comes of it from now on is late. */
   finish(digest: Digest): void {
     this.#bodies.delete(digest);
     this.decisions.finish(digest);

@@ -106,9 +106,9 @@ export class Batcher {
     if (group.requests.length === 0 && group.inFlight === 0) this.#groups.delete(group.clusters.join(","));
   }
 
-  /** This node is primary no more: all that waits, for the next one. What is in flight is in the log or lost. */
+  /** This node is primary no more: all that waits or was in flight, for the next one. */
   clear(): readonly Request[] {
-    const waiting = [...this.#groups.values()].flatMap(({ requests }) => requests);
+    const waiting = [...this.#inFlight.values(), ...this.#groups.values()].flatMap(({ requests }) => requests);
     this.#groups.clear();
     this.#known.clear();
     this.#inFlight.clear();

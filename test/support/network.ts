@@ -280,7 +280,8 @@ export class TestNetwork {
   }
 
   turns(node: TestNode): void {
-    while (node.inbox.length > 0) {
+    for (let turn = 0; node.inbox.length > 0; turn++) {
+      if (turn === 10_000) throw new Error(`${node.name} talks to itself without end`);
       const now = { time: START + this.tick, tick: this.tick };
       const plan = runTurn(node.replica, { now, events: node.inbox.splice(0) }, this.contextOf(node));
       node.store.apply(plan.persist);
