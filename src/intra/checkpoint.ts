@@ -2,6 +2,7 @@
 // are the checkpoint certificate, and log slots up to it may be forgotten. The point is the same at all nodes, for it
 // depends on the log and the delivery order alone.
 
+import { sameCheckpoint } from "../cluster/checkpoint.js";
 import { quorumOf } from "../cluster/quorum.js";
 import type { Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
@@ -52,11 +53,16 @@ export class Checkpoints {
     if (votes.has(node)) return undefined;
     votes.set(node, { checkpoint, signed });
     this.#limit(node);
-    const equal = [...votes.values()].filter((vote) => isSame(vote.checkpoint, checkpoint));
+    const equal = [...votes.values()].filter((vote) => sameCheckpoint(vote.checkpoint, checkpoint));
     if (equal.length < quorumOf(this.#cluster)) return undefined;
-    this.#stable = slot;
-    for (const each of this.#votes.keys()) if (each <= slot) this.#votes.delete(each);
+    this.learn(slot);
     return { checkpoint, certificate: { cluster: checkpoint.cluster, commits: equal.map((vote) => vote.signed) } };
+  }
+
+  /** A checkpoint at this slot is known to be stable, by whatever proof. */
+  learn(slot: Slot): void {
+    this.#stable = Math.max(this.#stable, slot);
+    for (const each of this.#votes.keys()) if (each <= this.#stable) this.#votes.delete(each);
   }
 
   #limit(node: number): void {
@@ -67,15 +73,4 @@ export class Checkpoints {
     votes?.delete(node);
     if (votes?.size === 0) this.#votes.delete(lowest);
   }
-}
-
-function isSame(a: Checkpoint, b: Checkpoint): boolean {
-  return (
-    a.slot === b.slot &&
-    a.sequence === b.sequence &&
-    a.height === b.height &&
-    a.record === b.record &&
-    a.finalSequence === b.finalSequence &&
-    a.state === b.state
-  );
 }

@@ -11,21 +11,22 @@ import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
 import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
-import type { Block } from "../types/block.js";
+import { type Block, isNoOp } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { type Result, unreachable, type Verified } from "../types/message.js";
+import { type Chunk, type Result, unreachable, type Verified } from "../types/message.js";
 import { type Certificate, storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Timers } from "../viewchange/timers.js";
+import { Ahead } from "./ahead.js";
+import { CatchUp } from "./catchup.js";
 import { Fetcher } from "./fetcher.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
 import { Recorder } from "./recorder.js";
 import type { Restored } from "./restore.js";
-import { Truncation } from "./truncation.js";
 
 /** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
 export interface Now {
@@ -45,8 +46,6 @@ type TimerName = `slot:${number}` | `block:${Digest}` | `fetch:${Digest}` | `req
 
 /** Before a block that votes name is asked for: it is most likely under way. */
 const FETCH_AFTER_MS = 100;
-/** Messages with blocks up to 2 MiB each: enough for clocks that differ, not for a flood. */
-const AHEAD_MAX = 64;
 
 export class Replica {
   readonly coordinator: Coordinator;
@@ -57,15 +56,14 @@ export class Replica {
   readonly #intake: Intake;
   readonly #queries: Queries;
   readonly #recorder: Recorder;
-  readonly #truncation: Truncation;
+  readonly #catchUp: CatchUp;
   readonly #proposer: Proposer;
   readonly #noOp: Block;
   readonly #changed = new Set<number>();
   readonly #fetcher: Fetcher;
   /** Delivered, not yet taken by execution; bounded by what a log holds above its stable checkpoint. */
   readonly #backlog: Ordered[] = [];
-  /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
-  #ahead: Verified[] = [];
+  readonly #ahead = new Ahead();
 
   constructor(options: ReplicaOptions) {
     const { topology, members, self, reader, restored } = options;
@@ -90,13 +88,8 @@ export class Replica {
       recorded: restored.recorded,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
-    this.#truncation = new Truncation({
-      self,
-      members,
-      engine: this.coordinator.engine,
-      recorder: this.#recorder,
-      stable: restored.stable.slot,
-    });
+    const [engine, recorder, delayMs] = [this.coordinator.engine, this.#recorder, topology.timers.intraMs];
+    this.#catchUp = new CatchUp({ self, members, engine, recorder, restored, delayMs });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
       topology,
@@ -148,7 +141,8 @@ export class Replica {
 
   /** Monotonic time at which a tick is due; undefined: no need. */
   get wakeAt(): number | undefined {
-    return this.#timers.wakeAt;
+    const [mine, other] = [this.#timers.wakeAt, this.#catchUp.wakeAt];
+    return mine === undefined || other === undefined ? (mine ?? other) : Math.min(mine, other);
   }
 
   /** A block past the door is not checked again. */
@@ -171,6 +165,8 @@ export class Replica {
       }
       case "result":
         return this.#options.restored.execution.wants(message);
+      case "stable":
+        return this.#catchUp.wants(message.certificate);
       default:
         return true;
     }
@@ -194,11 +190,13 @@ export class Replica {
         break;
       case "tick":
         for (const name of this.#timers.due(now.tick)) this.#onTimer(now, name, out);
+        this.#catchUp.onTick(now, out);
         break;
       default:
         unreachable(event);
     }
     this.#collect(now, out);
+    this.#catchUp.review(now, out);
   }
 
   /** The end of a turn: new blocks, and every slot that changed, once. */
@@ -212,15 +210,15 @@ export class Replica {
     this.#changed.clear();
     this.coordinator.endTurn();
     this.#queries.endTurn();
+    this.#catchUp.endTurn();
     this.#intake.endTurn();
   }
 
   #onMessage(now: Now, verified: Verified, out: Effects): void {
     const { message } = verified;
-    if ("block" in message && message.block !== undefined && message.block.time > now.time + limits.clockAheadMs) {
-      this.#hold(now, verified, message.block.time - limits.clockAheadMs - now.time);
-      return;
-    }
+    const delay = this.#ahead.hold(verified, now.time);
+    if (delay > 0) return this.#start(now, "ahead", delay);
+    this.#catchUp.heard(verified);
     switch (message.kind) {
       case "propose":
         return this.coordinator.onPropose({ ...verified, message });
@@ -239,6 +237,7 @@ export class Replica {
       case "unknown":
         return this.#queries.onUnknown({ ...verified, message }, out.send);
       case "fetch":
+        if (message.slot !== undefined && this.#catchUp.showBelow(message.slot, verified.from, out)) return;
         return this.#queries.onFetch({ ...verified, message }, out.send);
       case "committed":
         // The door has checked each certificate against the block and left its entry to be read from it.
@@ -246,26 +245,29 @@ export class Replica {
         return;
       case "chunk":
         if (message.certificates.length === 0 && !this.#fetcher.wants(message.digest)) return;
-        this.coordinator.onBody(message.block);
-        for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
-        return;
+        return this.#onChunk(message);
       case "checkpoint":
-        this.#truncation.onCheckpoint({ ...verified, message }, out);
+        this.#catchUp.onCheckpoint({ ...verified, message }, out);
+        return this.#forgetStable(out);
+      case "stable":
+        this.#catchUp.learn(message.certificate, out);
         return this.#forgetStable(out);
       default:
         unreachable(message);
     }
   }
 
+  #onChunk({ digest, certificates, block }: Chunk): void {
+    const isOwn = ({ cluster }: Certificate) => cluster === this.#options.self.cluster;
+    // First where the own cluster has it: else a primary that is behind would give the block another slot.
+    for (const certificate of certificates.filter(isOwn)) this.#onCertificate(digest, certificate);
+    if (!isNoOp(block)) this.coordinator.onBody(block);
+    for (const certificate of certificates) if (!isOwn(certificate)) this.#onCertificate(digest, certificate);
+  }
+
   #onCertificate(digest: Digest, certificate: Certificate): void {
     const decided = decidedOf(digest, certificate);
     if (decided !== undefined) this.coordinator.onCertificate(decided);
-  }
-
-  #hold(now: Now, verified: Verified, delay: number): void {
-    if (this.#ahead.length >= AHEAD_MAX) return;
-    this.#ahead.push(verified);
-    this.#start(now, "ahead", Math.min(delay, limits.timeoutMaxMs));
   }
 
   #onTimer(now: Now, name: TimerName, out: Effects): void {
@@ -286,12 +288,9 @@ export class Replica {
         if (!this.#intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
         else out.notes.push({ kind: "suspected", view: this.coordinator.engine.view });
         break;
-      default: {
-        const held = this.#ahead;
-        this.#ahead = [];
+      default:
         this.#timers.stop("ahead");
-        for (const verified of held) this.#onMessage(now, verified, out);
-      }
+        for (const verified of this.#ahead.takeAll()) this.#onMessage(now, verified, out);
     }
   }
 
@@ -330,6 +329,7 @@ export class Replica {
         this.#start(now, `slot:${slot}`, topology.timers.intraMs);
     }
     for (const { slot, sequence, digest } of output.decided) {
+      this.#catchUp.decided(slot);
       this.#timers.stop(`slot:${slot}`);
       this.#batcher.decided(digest);
       if (digest === this.#noOp.digest) continue;
@@ -372,13 +372,13 @@ export class Replica {
       for (const request of block.requests) this.#timers.stop(`request:${request.hash}`);
       this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
       out.notes.push({ kind: "recorded", height, finalSequence, block });
-      this.#truncation.onRecord({ slot: progress.slot, height, hash, finalSequence }, out);
+      this.#catchUp.onRecord({ slot: progress.slot, height, hash, finalSequence }, out);
     }
     this.#forgetStable(out);
   }
 
   #forgetStable(out: Effects): void {
-    for (const slot of this.#truncation.forget(out)) this.#changed.delete(slot);
+    for (const slot of this.#catchUp.forget(out)) this.#changed.delete(slot);
   }
 
   #start(now: Now, name: TimerName, delay: number): void {

@@ -3,10 +3,12 @@
 // node contradicts nothing that it said before it (protocol 6).
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
+import { checkpointOf, decodeCheckpoint } from "../cluster/checkpoint.js";
 import { genesisAccounts } from "../cluster/genesis.js";
 import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
 import { StateRoot } from "../execution/root.js";
 import { createExecution } from "../execution/scheduler.js";
+import type { StableCheckpoint } from "../intra/checkpoint.js";
 import {
   accountKey,
   accountOfKey,
@@ -19,6 +21,7 @@ import {
   progressKey,
   progressSchema,
   recordKey,
+  saidKey,
 } from "../ledger/keys.js";
 import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger/records.js";
 import type { Store } from "../ledger/store.js";
@@ -35,9 +38,9 @@ import {
   type Slot,
   toHex,
 } from "../types/ids.js";
+import type { Checkpoint } from "../types/message.js";
 import {
   certificateSchema,
-  checkpointSchema,
   type StoredSlot,
   storedAccountSchema,
   storedReplySchema,
@@ -50,6 +53,10 @@ export interface Restored {
   readonly head: Head;
   readonly progress: Progress;
   readonly stable: { readonly slot: Slot; readonly sequence: Sequence };
+  /** The same with its proof; undefined before the first. */
+  readonly checkpoint: StableCheckpoint | undefined;
+  /** The newest CHECKPOINT that this node signed. */
+  readonly said: Checkpoint | undefined;
   readonly root: StateRoot;
   readonly execution: ExecutionEngine;
   /** Above the stable checkpoint, ascending. */
@@ -78,12 +85,16 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   const accounts = await readAccounts(store);
   const consumedIds = await readConsumed(store, head.time);
   const slots = await readSlots(store);
+  const checkpoint = readStable(store);
+  const said = store.get(saidKey());
   const progressRow = store.get(progressKey());
   const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
   return {
     head,
     progress,
-    stable: readStable(store),
+    stable: checkpoint?.checkpoint ?? { slot: 0, sequence: NO_SEQUENCE },
+    checkpoint,
+    said: said === undefined ? undefined : decodeCheckpoint(said),
     root: new StateRoot({ accounts, consumedIds, recordTime: head.time }),
     execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
     slots,
@@ -128,12 +139,13 @@ async function readSlots(store: Store): Promise<StoredSlot[]> {
   return slots;
 }
 
-function readStable(store: Store): { slot: Slot; sequence: Sequence } {
+function readStable(store: Store): StableCheckpoint | undefined {
   const stored = store.get(checkpointKey());
-  const [first] = stored === undefined ? [] : certificateSchema.decode(stored).commits;
-  if (first === undefined) return { slot: 0, sequence: NO_SEQUENCE };
-  const { slot, sequence } = checkpointSchema.decode(first.body);
-  return { slot, sequence: sequence as Sequence };
+  if (stored === undefined) return undefined;
+  const certificate = certificateSchema.decode(stored);
+  const checkpoint = checkpointOf(certificate);
+  if (checkpoint === undefined) throw new CodedError("store-corrupt", "the stored checkpoint is not one");
+  return { checkpoint, certificate };
 }
 
 function readBlocks(store: Store, context: BlockContext, slots: readonly StoredSlot[]): Block[] {

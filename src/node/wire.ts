@@ -3,13 +3,13 @@
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { decodeCommit, encodeCommit } from "../cluster/certificate.js";
+import { decodeCheckpoint, encodeCheckpoint } from "../cluster/checkpoint.js";
 import type { Block } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
 import type { Rejection } from "../types/codes.js";
 import { type ClusterId, type Digest, type Entry, fromHex, type NodeRef, type Sequence, toHex } from "../types/ids.js";
 import { kindOfNumber, type Message, type NodeMessage, unreachable, type Vote } from "../types/message.js";
 import {
-  checkpointSchema,
   chunkSchema,
   committedSchema,
   envelopeSchema,
@@ -19,6 +19,7 @@ import {
   readSchema,
   replySchema,
   resultSchema,
+  stableSchema,
   unknownSchema,
   voteSchema,
 } from "../types/schema.js";
@@ -67,11 +68,13 @@ export function bodyOf(message: Message): Uint8Array {
     case "unknown":
       return unknownSchema.encode({ digest: fromHex(message.digest) });
     case "fetch":
-      return fetchSchema.encode({ digest: fromHex(message.digest) });
+      return fetchSchema.encode({ digest: fromHex(message.digest ?? ""), slot: message.slot ?? 0 });
     case "chunk":
       return chunkSchema.encode({ ...message, digest: fromHex(message.digest) });
     case "checkpoint":
-      return checkpointSchema.encode({ ...message, record: fromHex(message.record), state: fromHex(message.state) });
+      return encodeCheckpoint(message);
+    case "stable":
+      return stableSchema.encode(message);
     case "request":
       return message.request.signed.body;
     case "reply":
@@ -141,9 +144,11 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
       return withDigest(digest, (hex) => ({ kind, digest: hex, certificates }));
     }
     case "unknown":
+      return withDigest(unknownSchema.decode(body).digest, (hex) => ({ kind, digest: hex }));
     case "fetch": {
-      const schema = kind === "unknown" ? unknownSchema : fetchSchema;
-      return withDigest(schema.decode(body).digest, (hex) => ({ kind, digest: hex }));
+      const { digest, slot } = fetchSchema.decode(body);
+      if (slot === 0) return withDigest(digest, (hex) => ({ kind, digest: hex }));
+      return digest.length === 0 ? { kind, slot } : "malformed";
     }
     case "chunk": {
       const { digest, certificates } = chunkSchema.decode(body);
@@ -151,18 +156,11 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
       const block = openBlock(blockBytes, hex, context);
       return typeof block === "string" ? block : { kind, digest: hex, certificates, block };
     }
-    case "checkpoint": {
-      const { cluster, record, state, sequence, finalSequence, ...rest } = checkpointSchema.decode(body);
-      if (record.length !== 32 || state.length !== 32) return "malformed";
-      return {
-        kind,
-        ...rest,
-        cluster: cluster as ClusterId,
-        sequence: sequence as Sequence,
-        finalSequence: finalSequence as Sequence,
-        record: toHex(record),
-        state: toHex(state),
-      };
+    case "checkpoint":
+      return decodeCheckpoint(body) ?? "malformed";
+    case "stable": {
+      const { certificate } = stableSchema.decode(body);
+      return certificate === undefined ? "malformed" : { kind, certificate };
     }
     case "request":
     case "reply":
@@ -222,6 +220,7 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "unknown":
     case "fetch":
     case "chunk":
+    case "stable":
       return undefined;
     default:
       return unreachable(message);

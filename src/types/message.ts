@@ -73,10 +73,10 @@ export interface Unknown {
   readonly digest: Digest;
 }
 
-export interface Fetch {
-  readonly kind: "fetch";
-  readonly digest: Digest;
-}
+/** Asks for a block, or for what a slot of the own cluster's log holds: exactly one of the two. */
+export type Fetch =
+  | { readonly kind: "fetch"; readonly digest: Digest; readonly slot?: undefined }
+  | { readonly kind: "fetch"; readonly digest?: undefined; readonly slot: Slot };
 
 export interface Chunk {
   readonly kind: "chunk";
@@ -95,6 +95,13 @@ export interface Checkpoint {
   readonly record: Digest;
   readonly finalSequence: Sequence;
   readonly state: Digest;
+}
+
+/** A stable checkpoint, proven: to a node of the same cluster that speaks of, or asks for, what lies below it. */
+export interface Stable {
+  readonly kind: "stable";
+  /** q equal CHECKPOINTs of different nodes. */
+  readonly certificate: Certificate;
 }
 
 export interface ClientRequest {
@@ -135,7 +142,8 @@ export type NodeMessage =
   | Unknown
   | Fetch
   | Chunk
-  | Checkpoint;
+  | Checkpoint
+  | Stable;
 
 /** What clients and nodes say to each other. */
 export type ClientMessage = ClientRequest | Reply | Read | ReadReply;
@@ -175,6 +183,7 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   fetch: { number: 19, signed: "never", block: false },
   chunk: { number: 20, signed: "never", block: true },
   checkpoint: { number: 24, signed: "always", block: false },
+  stable: { number: 28, signed: "never", block: false },
   // 21 PREPARE, 22 PROMISE, 23 NEW-VIEW, 25 VIEW-CHANGE: kept for view changes
 };
 

@@ -98,7 +98,7 @@ export const committedSchema = schema({
   certificates: list(2, certificateSchema, limits.clustersMax),
 });
 export const unknownSchema = schema({ digest: bytes(1, DIGEST_BYTES) });
-export const fetchSchema = schema({ digest: bytes(1, DIGEST_BYTES) });
+export const fetchSchema = schema({ digest: bytes(1, DIGEST_BYTES), slot: u53(2) });
 export const chunkSchema = schema({
   digest: bytes(1, DIGEST_BYTES),
   certificates: list(2, certificateSchema, limits.clustersMax),
@@ -113,6 +113,8 @@ export const checkpointSchema = schema({
   finalSequence: u53(7),
   state: bytes(8, DIGEST_BYTES),
 });
+
+export const stableSchema = schema({ certificate: nested(1, certificateSchema) });
 
 // ---- clients
 export const replySchema = schema({
