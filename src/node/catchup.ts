@@ -1,6 +1,6 @@
 // How a node that missed part of its cluster's log comes back (protocol 6): slots it lacks are asked for, its CHECKPOINT
-// is said again until it is stable. Here are the timers of that, and who is told what; each rule is in a file of its
-// own. It asks its own cluster only, and believes certificates, not nodes.
+// is said again until it is stable. Here are the timers of that, and who is told what; each rule is in its own file. It
+// asks its own cluster only, and believes certificates, not nodes.
 
 import { checkpointOf } from "../cluster/checkpoint.js";
 import type { Members } from "../cluster/members.js";
@@ -108,7 +108,6 @@ export class CatchUp {
   #watch(name: "gap" | "checkpoint", isNeeded: boolean, now: Now): void {
     if (!isNeeded) this.#timers.stop(name);
     else if (!this.#timers.isRunning(name)) {
-      if (name === "gap") this.#gaps.hasMoved();
       this.#timers.start(name, { now: now.tick, delay: this.#options.delayMs });
     }
   }

@@ -26,7 +26,7 @@ interface Asked {
 }
 
 /** At start a node asks everyone for the slot after its last, so often: the network may be too quiet to tell it. */
-const PROBES = 2;
+const PROBES_AT_START = 2;
 /** Rounds over all peers, without an answer, after which slots that were only named are no longer asked for. */
 const ROUNDS_MAX = 2;
 
@@ -38,7 +38,9 @@ export class Gaps {
   readonly #named = new Map<NodeIndex, Slot>();
   /** The highest slot known to be decided. */
   #decided: Slot = 0;
-  #probes = PROBES;
+  /** Questions after the slot beyond the last one: what comes last may be missed without a trace. */
+  #probes = PROBES_AT_START;
+  #isStarting = true;
   /** Position of the next peer to ask. */
   #turn = 0;
   /** How many asks in a row brought nothing. */
@@ -57,7 +59,7 @@ export class Gaps {
 
   /** There is something to ask, now or when the timer runs out. */
   get isOpen(): boolean {
-    return this.#peers.length > 0 && (this.#probes > 0 || this.isBehind);
+    return this.#peers.length > 0 && (this.#probes > 0 || this.isBehind || this.#frontier > this.#seen);
   }
 
   get isBehind(): boolean {
@@ -68,8 +70,10 @@ export class Gaps {
   hasMoved(): boolean {
     const before = this.#seen;
     this.#seen = this.#frontier;
-    if (this.#seen > before) this.#vain = 0;
-    return this.#seen > before;
+    if (this.#seen === before) return false;
+    this.#vain = 0;
+    this.#probes = Math.max(1, this.#probes);
+    return true;
   }
 
   decided(slot: Slot): void {
@@ -96,12 +100,7 @@ export class Gaps {
   /** FETCHes to the next peer; at start to all of them. */
   ask(send: Send[]): void {
     this.#probes = Math.max(0, this.#probes - 1);
-    if (!this.isBehind) {
-      const slot = this.#frontier + 1;
-      send.push({ to: this.#peers, message: { kind: "fetch", slot } });
-      this.#asked = { peer: undefined, to: slot, explores: true };
-      return;
-    }
+    if (!this.isBehind) return this.#probe(send);
     this.#vain++;
     const isSurelyThere = this.#decided > this.#frontier;
     // A slot of a view that has passed may never be decided.
@@ -110,8 +109,21 @@ export class Gaps {
       this.#named.clear();
       return;
     }
-    const peer = this.#peers[this.#turn++ % this.#peers.length];
+    const peer = this.#next();
     if (peer !== undefined) this.#askFor(peer, false, send);
+  }
+
+  #probe(send: Send[]): void {
+    const peer = this.#next();
+    if (peer === undefined) return;
+    const slot = this.#frontier + 1;
+    send.push({ to: this.#isStarting ? this.#peers : [peer], message: { kind: "fetch", slot } });
+    this.#asked = { peer: undefined, to: slot, explores: true };
+    if (this.#probes === 0) this.#isStarting = false;
+  }
+
+  #next(): NodeRef | undefined {
+    return this.#peers[this.#turn++ % this.#peers.length];
   }
 
   #askFor(peer: NodeRef, explores: boolean, send: Send[]): void {

@@ -74,10 +74,22 @@ describe.each(MODELS)("%s clusters", (model) => {
       pay(network, missed, 1);
       network.drop = () => false;
       await network.restart(network.node("c1n1"));
-      wait(network, 5);
+      wait(network, 15);
       await expectWhole(network, "after a restart");
     },
   );
+
+  test("the last slot of a burst, missed without a trace, is found when the log has come to rest", async () => {
+    const network = await TestNetwork.create({ models: [model] });
+    wait(network, 15);
+    pay(network, 1, 1);
+    deafen(network, "c1n1");
+    pay(network, 1, 1);
+    network.drop = () => false;
+    expect(network.node("c1n1").replica.height).toBe(1);
+    wait(network, 15);
+    await expectWhole(network, "the last slot");
+  });
 
   test("a peer that never answers is not the only one that is asked", async () => {
     const network = await TestNetwork.create({ models: [model] });
@@ -104,8 +116,10 @@ describe.each(MODELS)("%s clusters", (model) => {
       network.tick += 100;
       for (const node of network.nodes) node.inbox.push({ kind: "tick" });
     }
-    wait(network, 5);
     expect(fetches).toBe(0);
+    // At rest, each asks once whether there is more.
+    wait(network, 15);
+    expect(fetches).toBe(network.nodes.length);
     await expectWhole(network, "busy");
   });
 });
