@@ -55,9 +55,14 @@ export class Checkpoints {
     this.#limit(node);
     const equal = [...votes.values()].filter((vote) => sameCheckpoint(vote.checkpoint, checkpoint));
     if (equal.length < quorumOf(this.#cluster)) return undefined;
-    this.#stable = slot;
-    for (const each of this.#votes.keys()) if (each <= slot) this.#votes.delete(each);
+    this.learn(slot);
     return { checkpoint, certificate: { cluster: checkpoint.cluster, commits: equal.map((vote) => vote.signed) } };
+  }
+
+  /** A checkpoint at this slot is known to be stable, by whatever proof. */
+  learn(slot: Slot): void {
+    this.#stable = Math.max(this.#stable, slot);
+    for (const each of this.#votes.keys()) if (each <= this.#stable) this.#votes.delete(each);
   }
 
   #limit(node: number): void {

@@ -24,6 +24,7 @@ export const TABLES = {
   verdict: 13, // block digest -> this cluster's verdicts, one byte per operation, for who asks again (3.4)
   height: 14, // block digest -> heightSchema: the record of a block
   progress: 15, // (one key) -> progressSchema: how far the log is recorded without a gap
+  said: 16, // (one key) -> checkpointSchema: the newest CHECKPOINT that the node signed
 } as const;
 export type Table = keyof typeof TABLES;
 
@@ -83,6 +84,10 @@ export function expiryKey(validUntil: number, height: number): Uint8Array {
 
 export function checkpointKey(): Uint8Array {
   return key("checkpoint");
+}
+
+export function saidKey(): Uint8Array {
+  return key("said");
 }
 
 export function progressKey(): Uint8Array {
@@ -158,6 +163,7 @@ export function describeKey(key: Uint8Array): string {
     case "view":
     case "checkpoint":
     case "progress":
+    case "said":
       return table;
   }
 }

@@ -5,10 +5,10 @@ import type { Coordinator } from "../cross/coordinator.js";
 import type { Block } from "../types/block.js";
 import type { Effects } from "../types/effects.js";
 import type { Digest, NodeRef, Slot } from "../types/ids.js";
-import { limits } from "../types/limits.js";
 import type { Verified } from "../types/message.js";
 import type { Topology } from "../types/topology.js";
 import { Timers } from "../viewchange/timers.js";
+import { Ahead } from "./ahead.js";
 import type { Fetcher } from "./fetcher.js";
 import type { Intake } from "./intake.js";
 import type { Queries } from "./queries.js";
@@ -39,14 +39,11 @@ type TimerName =
 
 /** Before a block that votes name is asked for: it is most likely under way. */
 const FETCH_AFTER_MS = 100;
-/** Messages with blocks up to 2 MiB each: enough for clocks that differ, not for a flood. */
-const AHEAD_MAX = 64;
 
 export class Alarms {
   readonly #options: AlarmsOptions;
   readonly #timers = new Timers<TimerName>();
-  /** Messages with blocks from further ahead than clocks may differ (protocol 4). */
-  #ahead: Verified[] = [];
+  readonly #ahead = new Ahead();
 
   constructor(options: AlarmsOptions) {
     this.#options = options;
@@ -75,10 +72,11 @@ export class Alarms {
     this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
   }
 
-  hold(now: Now, verified: Verified, delay: number): void {
-    if (this.#ahead.length >= AHEAD_MAX) return;
-    this.#ahead.push(verified);
-    this.#start(now, "ahead", Math.min(delay, limits.timeoutMaxMs));
+  /** True: the message is from the future, and comes again when it is not. */
+  hold(now: Now, verified: Verified): boolean {
+    const delay = this.#ahead.hold(verified, now.time);
+    if (delay > 0) this.#start(now, "ahead", delay);
+    return delay > 0;
   }
 
   // ---- what came
@@ -116,7 +114,7 @@ export class Alarms {
     for (const name of this.#timers.due(now.tick)) {
       if (name === "ahead") {
         this.#timers.stop("ahead");
-        released.push(...this.#ahead.splice(0));
+        released.push(...this.#ahead.takeAll());
       } else this.#onTimer(now, name, out);
     }
     return released;

@@ -5,6 +5,7 @@
 
 import { type BlockContext, decodeRequest } from "../cluster/block.js";
 import { checkCertificate } from "../cluster/certificate.js";
+import { provenCheckpoint } from "../cluster/checkpoint.js";
 import { primaryOf } from "../cluster/quorum.js";
 import { digestOf } from "../crypto/hash.js";
 import { signingBytes } from "../crypto/signature.js";
@@ -20,6 +21,7 @@ import {
   isViewMessage,
   type NodeMessage,
   type Result,
+  type Stable,
   type Verified,
 } from "../types/message.js";
 import { type Certificate, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
@@ -139,7 +141,11 @@ export class Ingress {
         if (message.entries.some(({ cluster }) => members.findCluster(cluster) === undefined)) return "malformed";
         if (own.model === "crash") return undefined;
         return message.entries.length === 1 && message.entries[0]?.cluster === from.cluster ? undefined : "malformed";
+      case "fetch":
+        return isOwn || message.slot === undefined ? undefined : "not-allowed";
       case "checkpoint":
+      case "stable":
+      case "view-query":
         return isOwn ? undefined : "not-allowed";
       case "prepare":
       case "promise":
@@ -159,6 +165,7 @@ export class Ingress {
     }
     if (message.kind === "chunk") return this.#checkCertificates(message.certificates, message.block);
     if (message.kind === "result") return this.#checkResult(message);
+    if (message.kind === "stable") return this.#checkStable(message);
     if (message.kind !== "committed") return undefined;
     const block = knownBlock(message.digest);
     // Without the block P is unknown, and with it who may attest; such an answer was not asked for, or came too late.
@@ -180,6 +187,13 @@ export class Ingress {
     if (!block.clusters.includes(cluster)) return "not-involved";
     const isPossible = verdicts.length === block.operations && verdicts.every((code) => resultCode(code) !== undefined);
     return isPossible ? undefined : "malformed";
+  }
+
+  /** Checked only while it may still be news: it holds a quorum of signatures. */
+  #checkStable(message: Stable): Rejection | undefined {
+    const { self, wants } = this.#options;
+    const isFine = !wants(message) || provenCheckpoint(message.certificate, this.#options, self.cluster) !== undefined;
+    return isFine ? undefined : "bad-certificate";
   }
 
   #checkCertificates(certificates: readonly Certificate[], block: Block): Rejection | undefined {

@@ -7,9 +7,9 @@ import type { Members } from "../cluster/members.js";
 import type { Coordinator } from "../cross/coordinator.js";
 import type { ExecutionEngine } from "../execution/engine.js";
 import { blockKey, certificatesKey, heightKey, heightSchema, verdictKey } from "../ledger/keys.js";
-import type { Block } from "../types/block.js";
+import { type Block, isNoOp } from "../types/block.js";
 import type { Reader, Send } from "../types/effects.js";
-import { type ClusterId, type Digest, type NodeRef, nodeKey } from "../types/ids.js";
+import { type ClusterId, type Digest, type NodeRef, nodeKey, type Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { AcceptQuery, Chunk, Fetch, Result, Unknown, Verified } from "../types/message.js";
 import { type Certificate, committedSchema } from "../types/schema.js";
@@ -102,7 +102,9 @@ export class Queries {
   }
 
   onFetch({ from, message }: Verified<Fetch>, send: Send[]): void {
-    if (this.#mayAnswer(from)) this.#sendBlock(message.digest, from, send);
+    if (!this.#mayAnswer(from)) return;
+    if (message.slot === undefined) this.#sendBlock(message.digest, from, send);
+    else this.#sendSlot(message.slot, from, send);
   }
 
   /** Those who ask ask again; no turn spends more than a node's share on its questions. */
@@ -130,6 +132,19 @@ export class Queries {
     if (block === undefined) return;
     const message: Chunk = { kind: "chunk", digest, certificates: this.#certificates(digest), block };
     send.push({ to: [to], message });
+  }
+
+  /** What a slot of this cluster's log holds, if it is decided. All no-ops are one block: the certificate tells. */
+  #sendSlot(slot: Slot, to: NodeRef, send: Send[]): void {
+    const { coordinator, self } = this.#options;
+    const decided = coordinator.engine.decisionAt(slot);
+    const block = decided === undefined ? undefined : this.block(decided.entry.digest);
+    if (decided === undefined || block === undefined) return;
+    const others = isNoOp(block)
+      ? []
+      : this.#certificates(block.digest).filter(({ cluster }) => cluster !== self.cluster);
+    const certificates = [...others, decided.certificate].sort((a, b) => a.cluster - b.cluster);
+    send.push({ to: [to], message: { kind: "chunk", digest: block.digest, certificates, block } });
   }
 
   #sendVerdicts(digest: Digest, to: NodeRef, send: Send[]): void {

@@ -12,21 +12,21 @@ import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
 import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
-import type { Block } from "../types/block.js";
+import { type Block, isNoOp } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { type Result, unreachable, type Verified } from "../types/message.js";
+import { type Chunk, type Result, unreachable, type Verified } from "../types/message.js";
 import { type Certificate, storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Alarms } from "./alarms.js";
+import { CatchUp } from "./catchup.js";
 import { Fetcher } from "./fetcher.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
 import { Recorder } from "./recorder.js";
 import type { Restored } from "./restore.js";
-import { Truncation } from "./truncation.js";
 import { ViewWatch } from "./view-watch.js";
 
 /** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
@@ -53,7 +53,7 @@ export class Replica {
   readonly #intake: Intake;
   readonly #queries: Queries;
   readonly #recorder: Recorder;
-  readonly #truncation: Truncation;
+  readonly #catchUp: CatchUp;
   readonly #proposer: Proposer;
   readonly #noOp: Block;
   readonly #changed = new Set<number>();
@@ -87,13 +87,8 @@ export class Replica {
       recorded: restored.recorded,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
-    this.#truncation = new Truncation({
-      self,
-      members,
-      engine: this.coordinator.engine,
-      recorder: this.#recorder,
-      stable: restored.stable.slot,
-    });
+    const [engine, recorder, delayMs] = [this.coordinator.engine, this.#recorder, topology.timers.intraMs];
+    this.#catchUp = new CatchUp({ self, members, engine, recorder, restored, delayMs });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
       topology,
@@ -158,7 +153,8 @@ export class Replica {
 
   /** Monotonic time at which a tick is due; undefined: no need. */
   get wakeAt(): number | undefined {
-    return this.#alarms.wakeAt;
+    const [mine, other] = [this.#alarms.wakeAt, this.#catchUp.wakeAt];
+    return mine === undefined || other === undefined ? (mine ?? other) : Math.min(mine, other);
   }
 
   /** A block past the door is not checked again. */
@@ -181,6 +177,8 @@ export class Replica {
       }
       case "result":
         return this.#options.restored.execution.wants(message);
+      case "stable":
+        return this.#catchUp.wants(message.certificate);
       case "new-view": {
         const { engine } = this.coordinator;
         return message.view > engine.view || (message.view === engine.view && !engine.isOpen);
@@ -208,17 +206,21 @@ export class Replica {
         break;
       case "tick":
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
+        this.#catchUp.onTick(now, out);
         break;
       default:
         unreachable(event);
     }
     this.#collect(now, out);
+    this.#catchUp.review(now, out);
   }
 
   /** The end of a turn: new blocks, and every slot that changed, once. */
   finish(now: Now, out: Effects): void {
     // What a proposal leads to at once may make room for the next.
     this.coordinator.retryView();
+    const stable = this.coordinator.engine.behind?.certificate;
+    if (stable !== undefined) this.#catchUp.learn(stable, out);
     this.#collect(now, out);
     while (this.#proposer.proposeNext(now)) this.#collect(now, out);
     for (const slot of [...this.#changed].sort((a, b) => a - b)) {
@@ -228,15 +230,15 @@ export class Replica {
     this.#changed.clear();
     this.coordinator.endTurn();
     this.#queries.endTurn();
+    this.#catchUp.endTurn();
     this.#intake.endTurn();
   }
 
   #onMessage(now: Now, verified: Verified, out: Effects): void {
     const { message } = verified;
-    if ("block" in message && message.block !== undefined && message.block.time > now.time + limits.clockAheadMs) {
-      this.#alarms.hold(now, verified, message.block.time - limits.clockAheadMs - now.time);
-      return;
-    }
+    if (this.#alarms.hold(now, verified)) return;
+    this.#catchUp.heard(verified);
+    this.#viewWatch.heard(verified, now.tick, out.send);
     switch (message.kind) {
       case "propose":
         return this.coordinator.onPropose({ ...verified, message });
@@ -257,6 +259,7 @@ export class Replica {
       case "unknown":
         return this.#queries.onUnknown({ ...verified, message }, out.send);
       case "fetch":
+        if (message.slot !== undefined && this.#catchUp.showBelow(message.slot, verified.from, out)) return;
         return this.#queries.onFetch({ ...verified, message }, out.send);
       case "committed":
         // The door has checked each certificate against the block and left its entry to be read from it.
@@ -264,12 +267,15 @@ export class Replica {
         return;
       case "chunk":
         if (message.certificates.length === 0 && !this.#fetcher.wants(message.digest)) return;
-        this.coordinator.onBody(message.block);
-        for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
-        return;
+        return this.#onChunk(message);
       case "checkpoint":
-        this.#truncation.onCheckpoint({ ...verified, message }, out);
+        this.#catchUp.onCheckpoint({ ...verified, message }, out);
         return this.#forgetStable(out);
+      case "stable":
+        this.#catchUp.learn(message.certificate, out);
+        return this.#forgetStable(out);
+      case "view-query":
+        return this.#viewWatch.onQuery({ ...verified, message }, now.tick, out.send);
       case "prepare":
       case "promise":
       case "view-change":
@@ -278,6 +284,14 @@ export class Replica {
       default:
         unreachable(message);
     }
+  }
+
+  #onChunk({ digest, certificates, block }: Chunk): void {
+    const isOwn = ({ cluster }: Certificate) => cluster === this.#options.self.cluster;
+    // First where the own cluster has it: else a primary that is behind would give the block another slot.
+    for (const certificate of certificates.filter(isOwn)) this.#onCertificate(digest, certificate);
+    if (!isNoOp(block)) this.coordinator.onBody(block);
+    for (const certificate of certificates) if (!isOwn(certificate)) this.#onCertificate(digest, certificate);
   }
 
   #onCertificate(digest: Digest, certificate: Certificate): void {
@@ -311,6 +325,7 @@ export class Replica {
     }
     for (const { slot, sequence, digest } of output.decided) {
       this.#alarms.onDecided(slot);
+      this.#catchUp.decided(slot);
       this.#batcher.decided(digest);
       if (digest === this.#noOp.digest) continue;
       out.persist.push({ key: placedKey(digest), value: placedSchema.encode({ slot, sequence }) });
@@ -349,13 +364,13 @@ export class Replica {
       this.#alarms.onRecorded(block);
       this.#intake.answer(executed, this.#own.model === "byzantine" || this.coordinator.engine.isPrimary, out);
       out.notes.push({ kind: "recorded", height, finalSequence, block });
-      this.#truncation.onRecord({ slot: progress.slot, height, hash, finalSequence }, out);
+      this.#catchUp.onRecord({ slot: progress.slot, height, hash, finalSequence }, out);
     }
     this.#forgetStable(out);
   }
 
   #forgetStable(out: Effects): void {
-    for (const slot of this.#truncation.forget(out)) this.#changed.delete(slot);
+    for (const slot of this.#catchUp.forget(out)) this.#changed.delete(slot);
   }
 
   #restore(restored: Restored): void {

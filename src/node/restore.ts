@@ -3,11 +3,12 @@
 // node contradicts nothing that it said before it (protocol 6).
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
-import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
+import { checkpointOf, decodeCheckpoint, NO_CHECKPOINT, type StablePoint } from "../cluster/checkpoint.js";
 import { genesisAccounts } from "../cluster/genesis.js";
 import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
 import { StateRoot } from "../execution/root.js";
 import { createExecution } from "../execution/scheduler.js";
+import type { StableCheckpoint } from "../intra/checkpoint.js";
 import {
   accountKey,
   accountOfKey,
@@ -20,6 +21,7 @@ import {
   progressKey,
   progressSchema,
   recordKey,
+  saidKey,
   viewKey,
 } from "../ledger/keys.js";
 import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger/records.js";
@@ -28,7 +30,7 @@ import { type Block, requestId } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Write } from "../types/effects.js";
 import { type ClusterId, type Digest, fromHex, type PublicKey, type Slot, toHex, type View } from "../types/ids.js";
-import type { NewView, Verified } from "../types/message.js";
+import type { Checkpoint, NewView, Verified } from "../types/message.js";
 import {
   certificateSchema,
   type StoredSlot,
@@ -46,6 +48,10 @@ export interface Restored {
   readonly progress: Progress;
   readonly stable: StablePoint;
   readonly view: { readonly view: View; readonly opening: Verified<NewView> | undefined };
+  /** The stable checkpoint with its proof; undefined before the first. */
+  readonly checkpoint: StableCheckpoint | undefined;
+  /** The newest CHECKPOINT that this node signed. */
+  readonly said: Checkpoint | undefined;
   readonly root: StateRoot;
   readonly execution: ExecutionEngine;
   /** Above the stable checkpoint, ascending. */
@@ -74,13 +80,17 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   const accounts = await readAccounts(store);
   const consumedIds = await readConsumed(store, head.time);
   const slots = await readSlots(store);
+  const checkpoint = readStable(store);
+  const said = store.get(saidKey());
   const progressRow = store.get(progressKey());
   const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
   return {
     head,
     progress,
-    stable: readStable(store),
+    stable: checkpoint === undefined ? NO_CHECKPOINT : pointOf(checkpoint),
     view: readView(store, cluster),
+    checkpoint,
+    said: said === undefined ? undefined : decodeCheckpoint(said),
     root: new StateRoot({ accounts, consumedIds, recordTime: head.time }),
     execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
     slots,
@@ -125,11 +135,17 @@ async function readSlots(store: Store): Promise<StoredSlot[]> {
   return slots;
 }
 
-function readStable(store: Store): StablePoint {
+function readStable(store: Store): StableCheckpoint | undefined {
   const stored = store.get(checkpointKey());
-  const stable = stableOf(stored === undefined ? undefined : certificateSchema.decode(stored));
-  if (stable === undefined) throw new CodedError("store-corrupt", "the checkpoint certificate is not one");
-  return stable;
+  if (stored === undefined) return undefined;
+  const certificate = certificateSchema.decode(stored);
+  const checkpoint = checkpointOf(certificate);
+  if (checkpoint === undefined) throw new CodedError("store-corrupt", "the stored checkpoint is not one");
+  return { checkpoint, certificate };
+}
+
+function pointOf({ checkpoint: { slot, sequence }, certificate }: StableCheckpoint): StablePoint {
+  return { slot, sequence, certificate };
 }
 
 function readView(store: Store, cluster: ClusterId): Restored["view"] {

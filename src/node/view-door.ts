@@ -3,7 +3,7 @@
 
 import type { CertificateContext } from "../cluster/certificate.js";
 import { checkCertificate } from "../cluster/certificate.js";
-import { checkStable } from "../cluster/checkpoint.js";
+import { provenCheckpoint } from "../cluster/checkpoint.js";
 import { isQuorum, primaryOf, quorumOf, sameVote } from "../cluster/quorum.js";
 import { signingBytes } from "../crypto/signature.js";
 import type { Rejection } from "../types/codes.js";
@@ -62,7 +62,7 @@ function isJustified({ cluster, view, changes }: NewView, context: CertificateCo
 }
 
 function isProven({ cluster, view, stable, decided, prepared }: ViewChange, context: CertificateContext): boolean {
-  if (stable !== undefined && !checkStable(stable, cluster, context)) return false;
+  if (stable !== undefined && provenCheckpoint(stable, context, cluster) === undefined) return false;
   const isDecided = ({ entry, certificate }: Decided) =>
     checkCertificate(certificate, context, { digest: entry.digest, clusters: [cluster], holder: "byzantine" }).ok;
   return decided.every(isDecided) && prepared.every((each) => each.entry.view < view && isPrepared(each, context));

@@ -6,9 +6,9 @@ import type { Members } from "../cluster/members.js";
 import type { Coordinator } from "../cross/coordinator.js";
 import { viewKey } from "../ledger/keys.js";
 import type { Effects, Send } from "../types/effects.js";
-import { type NodeRef, nodeKey, type View } from "../types/ids.js";
+import { type ClusterId, type NodeRef, nodeKey, type View } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import type { NewView } from "../types/message.js";
+import type { NewView, NodeMessage, Verified, ViewQuery } from "../types/message.js";
 import { storedViewSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { bodyOf } from "./wire.js";
@@ -32,6 +32,7 @@ export class ViewWatch {
   #changes = 0;
   #calm = 0;
   readonly #shown = new Map<number, number>();
+  #asked = Number.NEGATIVE_INFINITY;
 
   constructor(options: ViewWatchOptions) {
     this.#options = options;
@@ -91,6 +92,21 @@ export class ViewWatch {
     send.push({ to: due, message });
   }
 
+  /** Others of the cluster speak in a view that this node has no opening of: it asks one who does, now and then. */
+  heard({ from, message }: Verified, tick: number, send: Send[]): void {
+    const { coordinator, self, intraMs } = this.#options;
+    const { engine } = coordinator;
+    const view = from.cluster === self.cluster && from.node !== self.node ? spokenView(message, self.cluster) : 0;
+    const isUnknown = view > engine.view || (view === engine.view && !engine.isOpen);
+    if (!isUnknown || view === 0 || tick - this.#asked < intraMs / 4) return;
+    this.#asked = tick;
+    send.push({ to: [from], message: { kind: "view-query", view: engine.isOpen ? engine.view : engine.view - 1 } });
+  }
+
+  onQuery({ from, message }: Verified<ViewQuery>, tick: number, send: Send[]): void {
+    if (message.view < this.#options.coordinator.engine.view) this.show([from], tick, send);
+  }
+
   /** The primary says the opening again while what the view kept is undecided (2.3). */
   repeat(slot: number, tick: number, send: Send[]): void {
     const { coordinator, self, members } = this.#options;
@@ -106,6 +122,20 @@ export class ViewWatch {
 
   #scaled(base: number, doublings: number): number {
     return Math.min(base * 2 ** Math.max(0, doublings), limits.timeoutMaxMs);
+  }
+}
+
+/** The view in which the message speaks of an entry of this cluster's log; 0: in none. */
+function spokenView(message: NodeMessage, cluster: ClusterId): View {
+  switch (message.kind) {
+    case "propose":
+    case "accept":
+    case "super-accept":
+      return message.entry.cluster === cluster ? message.entry.view : 0;
+    case "commit":
+      return message.entries.find((entry) => entry.cluster === cluster)?.view ?? 0;
+    default:
+      return 0;
   }
 }
 

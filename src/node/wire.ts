@@ -3,14 +3,13 @@
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { decodeCommit, encodeCommit } from "../cluster/certificate.js";
-import { decodeCheckpoint } from "../cluster/checkpoint.js";
+import { decodeCheckpoint, encodeCheckpoint } from "../cluster/checkpoint.js";
 import type { Block } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
 import type { Rejection } from "../types/codes.js";
 import { type ClusterId, type Digest, fromHex, type NodeRef, toHex } from "../types/ids.js";
 import { kindOfNumber, type Message, type NodeMessage, unreachable } from "../types/message.js";
 import {
-  checkpointSchema,
   chunkSchema,
   committedSchema,
   envelopeSchema,
@@ -20,7 +19,9 @@ import {
   readSchema,
   replySchema,
   resultSchema,
+  stableSchema,
   unknownSchema,
+  viewQuerySchema,
 } from "../types/schema.js";
 import { decodeVote, encodeVote } from "./votes.js";
 import { decodeViewMessage, encodeViewMessage } from "./wire-views.js";
@@ -69,11 +70,15 @@ export function bodyOf(message: Message): Uint8Array {
     case "unknown":
       return unknownSchema.encode({ digest: fromHex(message.digest) });
     case "fetch":
-      return fetchSchema.encode({ digest: fromHex(message.digest) });
+      return fetchSchema.encode({ digest: fromHex(message.digest ?? ""), slot: message.slot ?? 0 });
     case "chunk":
       return chunkSchema.encode({ ...message, digest: fromHex(message.digest) });
     case "checkpoint":
-      return checkpointSchema.encode({ ...message, record: fromHex(message.record), state: fromHex(message.state) });
+      return encodeCheckpoint(message);
+    case "stable":
+      return stableSchema.encode(message);
+    case "view-query":
+      return viewQuerySchema.encode(message);
     case "new-view":
       return message.original?.body ?? encodeViewMessage(message);
     case "prepare":
@@ -149,9 +154,11 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
       return withDigest(digest, (hex) => ({ kind, digest: hex, certificates }));
     }
     case "unknown":
+      return withDigest(unknownSchema.decode(body).digest, (hex) => ({ kind, digest: hex }));
     case "fetch": {
-      const schema = kind === "unknown" ? unknownSchema : fetchSchema;
-      return withDigest(schema.decode(body).digest, (hex) => ({ kind, digest: hex }));
+      const { digest, slot } = fetchSchema.decode(body);
+      if (slot === 0) return withDigest(digest, (hex) => ({ kind, digest: hex }));
+      return digest.length === 0 ? { kind, slot } : "malformed";
     }
     case "chunk": {
       const { digest, certificates } = chunkSchema.decode(body);
@@ -161,6 +168,12 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
     }
     case "checkpoint":
       return decodeCheckpoint(body) ?? "malformed";
+    case "view-query":
+      return { kind, view: viewQuerySchema.decode(body).view };
+    case "stable": {
+      const { certificate } = stableSchema.decode(body);
+      return certificate === undefined ? "malformed" : { kind, certificate };
+    }
     case "prepare":
     case "promise":
     case "view-change":
@@ -209,8 +222,10 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "accept-query":
     case "committed":
     case "unknown":
+    case "view-query":
     case "fetch":
     case "chunk":
+    case "stable":
       return undefined;
     default:
       return unreachable(message);

@@ -41,6 +41,7 @@ export const limits = {
   blocksInFlightMax: 2, // own blocks of one primary: one under way while the next one fills
   crossBlocksInFlightMax: 2, // of one primary: they cost more than others, so they should be fuller, measured
   queriesPerTurnMax: 16, // answers that one turn gives to one asking node
+  slotsPerFetchMax: 16, // missing slots that one node is asked for at a time: what it answers in a turn
 
   // -- time
   intraTimeoutMs: 1000, // an entry's or request's timer (protocol 2.4)

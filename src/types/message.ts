@@ -74,10 +74,10 @@ export interface Unknown {
   readonly digest: Digest;
 }
 
-export interface Fetch {
-  readonly kind: "fetch";
-  readonly digest: Digest;
-}
+/** Asks for a block, or for what a slot of the own cluster's log holds: exactly one of the two. */
+export type Fetch =
+  | { readonly kind: "fetch"; readonly digest: Digest; readonly slot?: undefined }
+  | { readonly kind: "fetch"; readonly digest?: undefined; readonly slot: Slot };
 
 export interface Chunk {
   readonly kind: "chunk";
@@ -96,6 +96,20 @@ export interface Checkpoint {
   readonly record: Digest;
   readonly finalSequence: Sequence;
   readonly state: Digest;
+}
+
+/** A stable checkpoint, proven: to a node of the same cluster that speaks of, or asks for, what lies below it. */
+export interface Stable {
+  readonly kind: "stable";
+  /** q equal CHECKPOINTs of different nodes. */
+  readonly certificate: Certificate;
+}
+
+/** To one of its cluster that speaks in a higher view: the node lacks the opening of that. */
+export interface ViewQuery {
+  readonly kind: "view-query";
+  /** The highest view whose opening it has. */
+  readonly view: View;
 }
 
 /** Crash: a node asks for the votes of its cluster, to be primary of a view (protocol 5). */
@@ -201,6 +215,8 @@ export type NodeMessage =
   | Fetch
   | Chunk
   | Checkpoint
+  | Stable
+  | ViewQuery
   | ViewMessage;
 
 /** What clients and nodes say to each other. */
@@ -245,6 +261,8 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   "new-view": { number: 23, signed: "byzantine", block: false },
   checkpoint: { number: 24, signed: "always", block: false },
   "view-change": { number: 25, signed: "always", block: false },
+  stable: { number: 28, signed: "never", block: false },
+  "view-query": { number: 29, signed: "never", block: false },
 };
 
 export function kindOfNumber(number: number): MessageKind | undefined {

@@ -98,7 +98,7 @@ export const committedSchema = schema({
   certificates: list(2, certificateSchema, limits.clustersMax),
 });
 export const unknownSchema = schema({ digest: bytes(1, DIGEST_BYTES) });
-export const fetchSchema = schema({ digest: bytes(1, DIGEST_BYTES) });
+export const fetchSchema = schema({ digest: bytes(1, DIGEST_BYTES), slot: u53(2) });
 export const chunkSchema = schema({
   digest: bytes(1, DIGEST_BYTES),
   certificates: list(2, certificateSchema, limits.clustersMax),
@@ -114,8 +114,10 @@ export const checkpointSchema = schema({
   state: bytes(8, DIGEST_BYTES),
 });
 
+export const stableSchema = schema({ certificate: nested(1, certificateSchema) });
 // ---- view changes
 export const prepareSchema = schema({ cluster: u32(1), node: u32(2), view: u53(3) });
+export const viewQuerySchema = schema({ view: u53(1) });
 export const logEntrySchema = schema({
   view: u53(1),
   round: u32(2),

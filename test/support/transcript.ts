@@ -3,6 +3,7 @@
 // read, and compared with golden ones. A node's words to itself are not on the network and not in here.
 
 import { noOpBlock } from "../../src/cluster/block.js";
+import { checkpointOf } from "../../src/cluster/checkpoint.js";
 import type { TurnPlan } from "../../src/node/turn.js";
 import { openEnvelope, openMessage } from "../../src/node/wire.js";
 import { resultCode } from "../../src/types/codes.js";
@@ -84,6 +85,11 @@ export class Transcript {
         return `${this.#name(message.digest)} missing ${message.missing.join(" ")} verdicts ${message.verdicts.join(" ")}`;
       case "checkpoint":
         return `slot ${message.slot}, height ${message.height}`;
+      case "stable":
+        return `slot ${checkpointOf(message.certificate)?.slot}`;
+      case "fetch":
+        return message.slot === undefined ? this.#name(message.digest) : `slot ${message.slot}`;
+      case "view-query":
       case "prepare":
       case "promise":
       case "view-change":
