@@ -1,0 +1,146 @@
+// One run: a phase with faults in which only safety counts, then every fault heals and the network must converge: all
+// requests answered, all correct nodes of a cluster at one record, nothing in flight. The verdict is one word.
+
+import { recordKey } from "../ledger/keys.js";
+import { nodeKey } from "../types/ids.js";
+import { type Cast, fullCast } from "./cast.js";
+import { Draw } from "./draw.js";
+import type { SimHost } from "./host.js";
+import type { Violation } from "./observer.js";
+import type { RunPlan } from "./plan.js";
+import { World } from "./world.js";
+
+export type Verdict = "PASS" | `VIOLATION ${string}` | "NO-PROGRESS";
+
+export interface RunResult {
+  readonly seed: number;
+  readonly profile: string;
+  readonly clusters: number;
+  readonly verdict: Verdict;
+  readonly violations: readonly Violation[];
+  /** What had not converged when the time was over. */
+  readonly waiting: readonly string[];
+  /** Two runs of one seed have the same. */
+  readonly digest: string;
+  readonly virtualMs: number;
+  readonly requests: number;
+  readonly transfers: number;
+  readonly messages: number;
+  readonly events: number;
+  readonly faults: number;
+}
+
+export interface RunOptions {
+  readonly plan: RunPlan;
+  readonly cast?: Cast;
+  readonly trace?: ((line: string) => void) | undefined;
+}
+
+/** How long after healing a network may take: the largest time-out, doubled to its cap, several times over. */
+const CONVERGE_MS = 120_000;
+/** How long clients go on with what they do, so that healing happens under load. */
+const AFTERMATH_MS = 2000;
+const LOOK_EVERY_MS = 200;
+/** Without new requests for so long, a network that can settle has done so. */
+const QUIET_MS = 15_000;
+/** Requests that are sent when it has not: a node that was away learns from what is new. */
+const TRICKLE_MS = 4000;
+const TRICKLE_EVERY_MS = 50;
+
+export async function run({ plan, cast = fullCast, trace }: RunOptions): Promise<RunResult> {
+  const world = new World({ plan, cast, trace });
+  await world.start();
+  await world.runUntil(plan.safetyMs);
+  let waiting: readonly string[] = [];
+  if (!world.isViolated) {
+    world.heal();
+    waiting = await converge(world);
+    if (!world.isViolated) world.end();
+  }
+  const [violation] = world.violations;
+  const verdict: Verdict =
+    violation !== undefined ? `VIOLATION ${violation.invariant}` : waiting.length > 0 ? "NO-PROGRESS" : "PASS";
+  return {
+    seed: plan.seed,
+    profile: plan.profile,
+    clusters: plan.clusters.length,
+    verdict,
+    violations: world.violations,
+    waiting,
+    digest: world.digest.digest(),
+    virtualMs: Math.round(world.now),
+    ...world.counts,
+    events: world.queue.performed,
+    faults: world.nemesis.count,
+  };
+}
+
+/** What still waits when the time is over; nothing: the network has converged. */
+async function converge(world: World): Promise<readonly string[]> {
+  const draw = new Draw(world.plan.seed, "converge");
+  const end = world.now + CONVERGE_MS;
+  await world.runUntil(world.now + AFTERMATH_MS);
+  for (const client of world.clients) client.stop();
+  for (;;) {
+    const waiting = await settle(world, Math.min(end, world.now + QUIET_MS));
+    if (waiting.length === 0 || world.isViolated) return [];
+    if (world.now >= end) return waiting;
+    await trickle(world, draw, Math.min(end, world.now + TRICKLE_MS));
+    if (world.isViolated) return [];
+  }
+}
+
+async function settle(world: World, until: number): Promise<readonly string[]> {
+  for (;;) {
+    const waiting = waitingFor(world);
+    if (waiting.length === 0 || world.now >= until || world.isViolated) return waiting;
+    await world.runUntil(world.now + LOOK_EVERY_MS);
+  }
+}
+
+/** Small requests to every cluster by whoever is free. */
+async function trickle(world: World, draw: Draw, until: number): Promise<void> {
+  while (world.now < until && !world.isViolated) {
+    for (const client of world.clients) {
+      const order = world.orders.trickle(client.key, draw.pick(world.topology.clusters).id, draw);
+      if (order !== undefined) client.ask(order);
+    }
+    await world.runUntil(world.now + TRICKLE_EVERY_MS);
+  }
+}
+
+function waitingFor(world: World): readonly string[] {
+  const requests = world.clients.flatMap(({ waitsFor }) => waitsFor ?? []);
+  const clusters = world.topology.clusters.flatMap(({ id }) =>
+    unsettled(
+      world,
+      world.hosts.filter(({ ref, isCorrect }) => ref.cluster === id && isCorrect),
+    ),
+  );
+  return [...requests, ...clusters];
+}
+
+/** Why these nodes of one cluster have not converged. */
+function unsettled(world: World, hosts: readonly SimHost[]): readonly string[] {
+  const reasons: string[] = [];
+  const heights = hosts.map(({ running }) => running?.replica.height);
+  const highest = Math.max(...heights.map((height) => height ?? 0));
+  const heads = new Set<string>();
+  hosts.forEach(({ name, running, store }, i) => {
+    if (running === undefined) {
+      reasons.push(`${name} is down`);
+      return;
+    }
+    if (heights[i] !== highest) reasons.push(`${name} is at height ${heights[i]} of ${highest}`);
+    else heads.add(Buffer.from(store.get(recordKey(highest)) ?? []).toString("hex"));
+    const { queued = 0, undelivered = 0, unexecuted = 0 } = running.replica.gauges;
+    if (queued + undelivered + unexecuted > 0) {
+      reasons.push(`${name} has ${queued} queued, ${undelivered} undelivered, ${unexecuted} unexecuted`);
+    }
+  });
+  if (heads.size > 1) {
+    const cluster = hosts[0] === undefined ? "" : `cluster ${hosts[0].ref.cluster} (${nodeKey(hosts[0].ref)})`;
+    world.violate({ invariant: "I1", reason: `${cluster} has ${heads.size} different records at height ${highest}` });
+  }
+  return reasons;
+}
