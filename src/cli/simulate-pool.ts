@@ -1,5 +1,5 @@
-// Threads that run seeds side by side: each gets the next seed when it has finished one. A seed whose thread breaks down
-// is an error of the whole run, since its verdict would be missing.
+// Threads that run seeds side by side: each gets the next seed when it has finished one. A thread that breaks down is
+// an error of the whole run, since the verdict of its seed would be missing.
 
 import { Worker } from "node:worker_threads";
 import type { PlanWishes } from "../sim/profiles.js";

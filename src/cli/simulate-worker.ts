@@ -1,4 +1,5 @@
-// A thread of `sharper simulate`: runs the seeds that it is sent, one after the other, and sends back what came of each.
+// A thread of `sharper simulate`: runs the seeds that it is sent, one after the other, and sends back what came of
+// them.
 
 import { parentPort } from "node:worker_threads";
 import { type PlanWishes, planOf } from "../sim/profiles.js";

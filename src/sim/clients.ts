@@ -17,10 +17,10 @@ import { envelopeSchema, readReplySchema, readSchema, replySchema, requestBodySc
 import type { ClusterInfo } from "../types/topology.js";
 import type { Draw } from "./draw.js";
 import type { EventQueue } from "./events.js";
-import { START } from "./host.js";
 import type { Endpoint, Frame } from "./network.js";
 import type { Order, Orders } from "./orders.js";
 import type { LoadPlan } from "./plan.js";
+import { START } from "./surroundings.js";
 
 export interface ClientSurroundings {
   readonly queue: EventQueue;

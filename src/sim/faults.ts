@@ -1,6 +1,6 @@
-// What goes wrong in a run: faults of the planned kinds, at drawn moments, for drawn times. Each knows how to end; when
-// the run heals, all end at once. A crash may hit any number of nodes, also all of them, since what is durable survives:
-// then progress is owed only after healing.
+// What goes wrong in a run: faults of the planned kinds, at drawn moments, for drawn times. Each knows how to end;
+// when the run heals, all end at once. A crash may hit any number of nodes, also all of them, since what is durable
+// survives: then progress is owed only after healing.
 
 import { primaryOf } from "../cluster/quorum.js";
 import type { ClusterId } from "../types/ids.js";
@@ -8,9 +8,10 @@ import { unreachable } from "../types/message.js";
 import type { ClusterInfo } from "../types/topology.js";
 import type { Draw } from "./draw.js";
 import type { EventQueue } from "./events.js";
-import { CRASH_POINTS, type SimHost } from "./host.js";
+import type { SimHost } from "./host.js";
 import { type Endpoint, FAIR_WEATHER, type Network, type Weather } from "./network.js";
 import type { Fault, FaultPlan } from "./plan.js";
+import { CRASH_POINTS } from "./surroundings.js";
 
 export interface NemesisOptions {
   readonly queue: EventQueue;

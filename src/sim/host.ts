@@ -2,7 +2,6 @@
 // turn. It drives the real door, turn and replica; what it keeps over a crash is its disk and nothing else. A byzantine
 // node is the same, with a villain between it and the world.
 
-import type { BlockContext } from "../cluster/block.js";
 import { decodeBlock } from "../cluster/block.js";
 import type { Signer } from "../crypto/signature.js";
 import { MemoryStore } from "../ledger/memory.js";
@@ -17,45 +16,10 @@ import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { ClusterInfo, NodeInfo } from "../types/topology.js";
 import { Disk } from "./disk.js";
-import type { Draw, Range } from "./draw.js";
-import type { EventQueue } from "./events.js";
+import type { Draw } from "./draw.js";
 import type { Endpoint, Frame } from "./network.js";
-import type { Outgoing, SimNode, SimWorld, Villain, VillainContext } from "./observer.js";
-
-/** Virtual time 0 in milliseconds since 1970. */
-export const START = 1_700_000_000_000;
-
-/** Where in a turn a node dies: nothing is durable, nothing was sent, some was sent, all was sent. */
-export const CRASH_POINTS = ["before", "between", "partly", "after"] as const;
-export type CrashPoint = (typeof CRASH_POINTS)[number];
-
-/** How quick a node is, in virtual ms. */
-export interface Tempo {
-  /** From the arrival of a message to the turn that takes it. */
-  readonly turnMs: Range;
-  /** A synced write. */
-  readonly diskMs: Range;
-  /** Reading the store at start. */
-  readonly bootMs: Range;
-  /** How often expired replies are forgotten; 0: never. */
-  readonly pruneMs: number;
-}
-
-/** What a node needs of the world around it. */
-export interface Surroundings {
-  readonly queue: EventQueue;
-  readonly world: SimWorld;
-  readonly context: BlockContext;
-  readonly tempo: Tempo;
-  readonly keyOf: (node: NodeRef) => PublicKey;
-  readonly send: (from: Endpoint, to: PublicKey, frame: Frame, extraMs?: number) => void;
-  readonly onTurn: (host: SimHost, plan: TurnPlan) => void;
-  readonly onCrash: (host: SimHost) => void;
-  readonly onStart: (host: SimHost) => void;
-  /** An invariant of the node's own broke: its process would have ended. */
-  readonly onBroken: (host: SimHost, error: unknown) => void;
-  readonly onRejected: (host: SimHost, code: string, from: PublicKey, kind: string) => void;
-}
+import type { Outgoing, SimNode, Villain, VillainContext } from "./observer.js";
+import { type CrashPoint, START, type Surroundings } from "./surroundings.js";
 
 export interface SimHostOptions {
   readonly surroundings: Surroundings;

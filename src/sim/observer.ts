@@ -80,7 +80,7 @@ export interface Outgoing {
  * only its own key, and it may look at its own `context.node` only, not at others. The world
  * - gives every event that comes from outside to `hear` before the node's turn; ticks and what the node says to itself
  *   do not pass here;
- * - calls `bend` once in every turn of the node, when the turn's writes are durable, also when there is nothing to send;
+ * - calls `bend` once in every turn of the node, when its writes are durable, also when there is nothing to send;
  * - calls `remember` when the node starts again, before its store is read;
  * - expects nothing of the node: if its replica throws, which a store that forgot may well lead to, it is down;
  * - makes only nodes of byzantine clusters villains, but for those that merely say or hear less, or later.
@@ -88,10 +88,10 @@ export interface Outgoing {
 export interface Villain {
   readonly name: string;
   /**
-   * Two nodes with one identity. The world makes a second node with the same key and name, a store that begins as a copy
-   * of the first one's, and a replica of its own, and gives each packet for that key to the first, to the second, or to
-   * both, as it draws. Both speak as the one. Neither hears what the other says; the words of one to itself stay its
-   * own. `bend`, `hear` and `remember` are called for both. A restart restarts both, each from its own store.
+   * Two nodes with one identity. The world makes a second node with the same key and name, a store that begins as a
+   * copy of the first one's, and a replica of its own, and gives each packet for that key to the first, to the second,
+   * or to both, as it draws. Both speak as the one. Neither hears what the other says; the words of one to itself stay
+   * its own. `bend`, `hear` and `remember` are called for both. A restart restarts both, each from its own store.
    */
   readonly twin?: true;
   /** Everything the node is about to send in this turn; returns what it sends instead. */

@@ -3,8 +3,8 @@
 
 import type { Dissemination, FailureModel, Initiator } from "../types/topology.js";
 import type { Range } from "./draw.js";
-import type { Tempo } from "./host.js";
 import type { Weather } from "./network.js";
+import type { Tempo } from "./surroundings.js";
 
 export const PROFILES = ["calm", "weather", "storm", "treason", "crossfire"] as const;
 export type Profile = (typeof PROFILES)[number];

@@ -2,7 +2,8 @@
 // requests answered, all correct nodes of a cluster at one record, nothing in flight. The verdict is one word.
 
 import { recordKey } from "../ledger/keys.js";
-import { nodeKey } from "../types/ids.js";
+import { toHex } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import { type Cast, fullCast } from "./cast.js";
 import { Draw } from "./draw.js";
 import type { SimHost } from "./host.js";
@@ -43,9 +44,13 @@ const AFTERMATH_MS = 2000;
 const LOOK_EVERY_MS = 200;
 /** Without new requests for so long, a network that can settle has done so. */
 const QUIET_MS = 15_000;
-/** Requests that are sent when it has not: a node that was away learns from what is new. */
-const TRICKLE_MS = 4000;
+/**
+ * Requests that are sent when it has not, since a node that was away learns from what is new: at first enough of them
+ * for two checkpoints of each cluster, then a few.
+ */
+const TRICKLES: readonly number[] = [4 * limits.checkpointSlots, 10];
 const TRICKLE_EVERY_MS = 50;
+const TRICKLE_MAX_MS = 10_000;
 
 export async function run({ plan, cast = fullCast, trace }: RunOptions): Promise<RunResult> {
   const world = new World({ plan, cast, trace });
@@ -81,12 +86,12 @@ async function converge(world: World): Promise<readonly string[]> {
   const end = world.now + CONVERGE_MS;
   await world.runUntil(world.now + AFTERMATH_MS);
   for (const client of world.clients) client.stop();
-  for (;;) {
+  for (let round = 0; ; round++) {
     const waiting = await settle(world, Math.min(end, world.now + QUIET_MS));
     if (waiting.length === 0 || world.isViolated) return [];
     if (world.now >= end) return waiting;
-    await trickle(world, draw, Math.min(end, world.now + TRICKLE_MS));
-    if (world.isViolated) return [];
+    const count = TRICKLES[Math.min(round, TRICKLES.length - 1)] as number;
+    await trickle(world, { draw, count, until: Math.min(end, world.now + TRICKLE_MAX_MS) });
   }
 }
 
@@ -98,12 +103,18 @@ async function settle(world: World, until: number): Promise<readonly string[]> {
   }
 }
 
-/** Small requests to every cluster by whoever is free. */
-async function trickle(world: World, draw: Draw, until: number): Promise<void> {
-  while (world.now < until && !world.isViolated) {
+/** So many small requests to each cluster, by whoever is free. */
+async function trickle(
+  world: World,
+  { draw, count, until }: { readonly draw: Draw; readonly count: number; readonly until: number },
+): Promise<void> {
+  let left = count * world.topology.clusters.length;
+  while (left > 0 && world.now < until && !world.isViolated) {
     for (const client of world.clients) {
       const order = world.orders.trickle(client.key, draw.pick(world.topology.clusters).id, draw);
-      if (order !== undefined) client.ask(order);
+      if (order === undefined || client.isBusy) continue;
+      client.ask(order);
+      left--;
     }
     await world.runUntil(world.now + TRICKLE_EVERY_MS);
   }
@@ -132,15 +143,19 @@ function unsettled(world: World, hosts: readonly SimHost[]): readonly string[] {
       return;
     }
     if (heights[i] !== highest) reasons.push(`${name} is at height ${heights[i]} of ${highest}`);
-    else heads.add(Buffer.from(store.get(recordKey(highest)) ?? []).toString("hex"));
+    else {
+      const record = store.get(recordKey(highest));
+      if (record === undefined) reasons.push(`${name} writes record ${highest}`);
+      else heads.add(toHex(record));
+    }
     const { queued = 0, undelivered = 0, unexecuted = 0 } = running.replica.gauges;
     if (queued + undelivered + unexecuted > 0) {
       reasons.push(`${name} has ${queued} queued, ${undelivered} undelivered, ${unexecuted} unexecuted`);
     }
   });
   if (heads.size > 1) {
-    const cluster = hosts[0] === undefined ? "" : `cluster ${hosts[0].ref.cluster} (${nodeKey(hosts[0].ref)})`;
-    world.violate({ invariant: "I1", reason: `${cluster} has ${heads.size} different records at height ${highest}` });
+    const names = hosts.map(({ name }) => name).join(", ");
+    world.violate({ invariant: "I1", reason: `${names} have ${heads.size} different records at height ${highest}` });
   }
   return reasons;
 }

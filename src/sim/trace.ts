@@ -52,7 +52,8 @@ export class Transcript {
         }
         case "reply": {
           const { nonce, refusal, results, height, view } = replySchema.decode(body);
-          return `reply ${nonce} ${refusal === 0 ? `${results.join(",")} height ${height}` : `refusal ${refusal}`} v${view}`;
+          const said = refusal === 0 ? `${results.join(",")} height ${height}` : `refusal ${refusal}`;
+          return `reply ${nonce} ${said} v${view}`;
         }
         case "read": {
           const { nonce, accounts } = readSchema.decode(body);

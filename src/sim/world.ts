@@ -1,5 +1,5 @@
 // A whole network in one process, made from a plan: nodes, clients, links, faults and checkers, driven by one queue of
-// virtual events. Everything that is drawn comes from the plan's seed, and nothing reads a clock, so a plan has one run.
+// virtual events. All that is drawn comes from the plan's seed, and nothing reads a clock, so a plan has one run.
 
 import type { BlockContext } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
@@ -13,12 +13,13 @@ import { RunDigest } from "./digest.js";
 import { Draw, type Range } from "./draw.js";
 import { EventQueue } from "./events.js";
 import { Nemesis } from "./faults.js";
-import { SimHost, type Surroundings } from "./host.js";
+import { SimHost } from "./host.js";
 import { type Endpoint, type Frame, Network } from "./network.js";
 import type { Checker, SimNode, SimWorld, Villain, Violation } from "./observer.js";
 import { Orders } from "./orders.js";
 import type { RunPlan } from "./plan.js";
 import { KeyRing } from "./scheme.js";
+import type { Surroundings } from "./surroundings.js";
 import { clientName, topologyOf } from "./terrain.js";
 import { Transcript } from "./trace.js";
 
