@@ -85,7 +85,7 @@ async function simulate(options: SimulateOptions): Promise<ExitCode> {
     const failures = failed.map((result) => ({ ...result, replay: replayOf(result, options) }));
     printJson({ seeds: results.length, failed: failed.length, profiles: rowsOf(results), failures });
   } else {
-    for (const result of failed) printFailure(result, options);
+    for (const result of failed) for (const line of failureLines(result, options)) printLine(line);
     printTable(rowsOf(results));
     if (signal.aborted) printLine("interrupted: seeds until then");
     else printLine(failed.length === 0 ? "PASS" : `${failed.length} of ${results.length} seeds FAILED`);
@@ -94,7 +94,7 @@ async function simulate(options: SimulateOptions): Promise<ExitCode> {
 }
 
 /** The command that repeats a run. */
-export function replayOf({ seed, profile }: RunResult, { clusters }: Pick<SimulateOptions, "clusters">): string {
+function replayOf({ seed, profile }: RunResult, { clusters }: Pick<SimulateOptions, "clusters">): string {
   const wished = clusters === undefined ? "" : ` --clusters ${clusters}`;
   return `sharper simulate --seeds ${seed} --profile ${profile}${wished} --trace`;
 }
@@ -130,12 +130,15 @@ async function traceOne(wishes: readonly PlanWishes[], path: string): Promise<Ex
   return result.verdict === "PASS" ? ExitCode.ok : ExitCode.checkFailed;
 }
 
-function printFailure(result: RunResult, options: SimulateOptions): void {
-  printLine(`seed ${result.seed} (${result.profile}): ${result.verdict}`);
-  const reasons = [...result.violations.map(({ invariant, reason }) => `${invariant}: ${reason}`), ...result.waiting];
-  for (const reason of reasons.slice(0, REASONS_MAX)) printLine(`  ${reason}`);
-  if (reasons.length > REASONS_MAX) printLine(`  and ${reasons.length - REASONS_MAX} more`);
-  printLine(`  replay: ${replayOf(result, options)}`);
+/** What is printed of a seed that failed. */
+export function failureLines(result: RunResult, options: Pick<SimulateOptions, "clusters">): readonly string[] {
+  const { seed, profile, verdict, violations, waiting } = result;
+  // What a network that is stuck breaks at its end follows from its being stuck.
+  const broken = violations.map(({ invariant, reason }) => `${invariant}: ${reason}`);
+  const reasons = verdict === "NO-PROGRESS" ? [...waiting, ...broken] : broken;
+  const shown = reasons.slice(0, REASONS_MAX).map((reason) => `  ${reason}`);
+  const rest = reasons.length > REASONS_MAX ? [`  and ${reasons.length - REASONS_MAX} more`] : [];
+  return [`seed ${seed} (${profile}): ${verdict}`, ...shown, ...rest, `  replay: ${replayOf(result, options)}`];
 }
 
 function rowsOf(results: readonly TimedResult[]) {

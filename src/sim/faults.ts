@@ -90,6 +90,10 @@ export class Nemesis {
         return this.#kill(host);
       case "crash-primary":
         return this.#kill(this.#primary(cluster));
+      case "crash-villain": {
+        const villains = hosts.filter(({ isCorrect }) => !isCorrect);
+        return villains.length === 0 ? undefined : this.#kill(draw.pick(villains));
+      }
       case "crash-cluster":
         return this.#powerCut(hosts.filter(({ ref }) => ref.cluster === cluster.id));
       case "crash-all":
@@ -159,8 +163,13 @@ export class Nemesis {
   #kill(host: SimHost): { readonly what: string; readonly heal: Heal } | undefined {
     if (host.running === undefined) return undefined;
     const point = this.#options.draw.pick(CRASH_POINTS);
-    host.doom(point);
-    return { what: `${host.name} ${point}`, heal: () => this.#revive(host) };
+    // Twins are one node to everybody else.
+    const both = this.#options.hosts.filter(({ endpoint }) => endpoint === host.endpoint);
+    for (const each of both) each.doom(point);
+    const heal = () => {
+      for (const each of both) this.#revive(each);
+    };
+    return { what: `${host.name} ${point}`, heal };
   }
 
   /** All at the same moment; they come back one by one. */

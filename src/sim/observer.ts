@@ -2,7 +2,7 @@
 // that bend what a node says. The world is driven by one seed; nothing here may read a clock or draw a number on its
 // own.
 
-import type { Signer } from "../crypto/signature.js";
+import type { Signer, Verifier } from "../crypto/signature.js";
 import type { MemoryStore } from "../ledger/memory.js";
 import type { Ingress } from "../node/ingress.js";
 import type { Replica } from "../node/replica.js";
@@ -41,8 +41,12 @@ export interface SimNode {
 export interface SimWorld {
   readonly topology: Topology;
   readonly nodes: readonly SimNode[];
+  /** What every door checks signatures with. */
+  readonly verifier: Verifier;
   /** Virtual milliseconds since the start. */
   readonly now: number;
+  /** The same moment in milliseconds since 1970, as blocks and requests tell it. */
+  readonly time: number;
 }
 
 /** Watches a run. Every method may report violations; none may change anything. */
@@ -89,9 +93,10 @@ export interface Villain {
   readonly name: string;
   /**
    * Two nodes with one identity. The world makes a second node with the same key and name, a store that begins as a
-   * copy of the first one's, and a replica of its own, and gives each packet for that key to the first, to the second,
-   * or to both, as it draws. Both speak as the one. Neither hears what the other says; the words of one to itself stay
-   * its own. `bend`, `hear` and `remember` are called for both. A restart restarts both, each from its own store.
+   * copy of the first one's, and a replica of its own, and gives each packet for that key to both. Both speak as the
+   * one, neither hears the other, and the words of one to itself stay its own. `bend`, `hear` and `remember` are called
+   * for both, with their own `context.node`: its store tells them apart. A crash and a restart concern both, each with
+   * its own store.
    */
   readonly twin?: true;
   /** Everything the node is about to send in this turn; returns what it sends instead. */

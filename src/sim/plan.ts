@@ -13,6 +13,7 @@ export type Profile = (typeof PROFILES)[number];
 export const FAULTS = [
   "crash-node",
   "crash-primary",
+  "crash-villain",
   "crash-cluster",
   "crash-all",
   "pause-node",

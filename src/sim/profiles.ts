@@ -39,6 +39,7 @@ const MACHINE_FAULTS: readonly Fault[] = [
   "slow-disk",
   "clock-jump",
 ];
+const VILLAIN_FAULTS: readonly Fault[] = ["crash-villain"];
 const PRIMARY_FAULTS: readonly Fault[] = ["crash-primary", "pause-primary", "isolate-primary", "crash-node"];
 
 export function profileOf({ seed, profile }: PlanWishes): Profile {
@@ -167,7 +168,8 @@ function drawKinds(draw: Draw, profile: Profile): readonly Fault[] {
     case "storm":
       return [...some(MACHINE_FAULTS), ...draw.some(NETWORK_FAULTS, 0.2)];
     case "treason":
-      return [...draw.some(NETWORK_FAULTS, 0.2), ...draw.some(MACHINE_FAULTS, 0.15)];
+      // What a byzantine node forgets at a restart only shows when it restarts.
+      return [...draw.some(NETWORK_FAULTS, 0.2), ...draw.some(MACHINE_FAULTS, 0.15), ...draw.some(VILLAIN_FAULTS, 0.5)];
     case "crossfire":
       return [...some(PRIMARY_FAULTS), ...draw.some(NETWORK_FAULTS, 0.15)];
   }

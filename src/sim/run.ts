@@ -56,15 +56,20 @@ export async function run({ plan, cast = fullCast, trace }: RunOptions): Promise
   const world = new World({ plan, cast, trace });
   await world.start();
   await world.runUntil(plan.safetyMs);
-  let waiting: readonly string[] = [];
+  const waiting: string[] = [];
   if (!world.isViolated) {
     world.heal();
-    waiting = await converge(world);
-    if (!world.isViolated) world.end();
+    waiting.push(...(await converge(world)));
   }
+  const isStuck = waiting.length > 0 && !world.isViolated;
+  if (!world.isViolated) world.end();
   const [violation] = world.violations;
-  const verdict: Verdict =
-    violation !== undefined ? `VIOLATION ${violation.invariant}` : waiting.length > 0 ? "NO-PROGRESS" : "PASS";
+  // What a network that is stuck breaks at its end is most likely what it has not come to.
+  const verdict: Verdict = isStuck
+    ? "NO-PROGRESS"
+    : violation === undefined
+      ? "PASS"
+      : `VIOLATION ${violation.invariant}`;
   return {
     seed: plan.seed,
     profile: plan.profile,

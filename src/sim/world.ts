@@ -3,6 +3,7 @@
 
 import type { BlockContext } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
+import type { Verifier } from "../crypto/signature.js";
 import type { TurnPlan } from "../node/turn.js";
 import type { NodeRef, PublicKey } from "../types/ids.js";
 import { showNode } from "../types/ids.js";
@@ -19,7 +20,7 @@ import type { Checker, SimNode, SimWorld, Villain, Violation } from "./observer.
 import { Orders } from "./orders.js";
 import type { RunPlan } from "./plan.js";
 import { KeyRing } from "./scheme.js";
-import type { Surroundings } from "./surroundings.js";
+import { START, type Surroundings } from "./surroundings.js";
 import { clientName, topologyOf } from "./terrain.js";
 import { Transcript } from "./trace.js";
 
@@ -33,6 +34,7 @@ export interface WorldOptions {
 export class World implements SimWorld {
   readonly plan: RunPlan;
   readonly topology: Topology;
+  readonly verifier: Verifier;
   readonly queue = new EventQueue();
   readonly network: Network;
   readonly hosts: readonly SimHost[];
@@ -50,13 +52,12 @@ export class World implements SimWorld {
   readonly #endpoints = new Map<PublicKey, Endpoint>();
   /** A twin shares its endpoint with the first. */
   readonly #hostsAt: readonly (readonly SimHost[])[];
-  readonly #draw: Draw;
 
   constructor({ plan, cast, trace }: WorldOptions) {
     this.plan = plan;
-    this.#draw = new Draw(plan.seed, "world");
     const keys = new KeyRing(plan.seed);
     this.topology = topologyOf(plan, keys);
+    this.verifier = keys.verifier;
     this.#members = new Members(this.topology);
     const context: BlockContext = { topology: this.topology, members: this.#members, verifier: keys.verifier };
     const infos = this.topology.clusters.flatMap(({ nodes }) => nodes);
@@ -87,6 +88,10 @@ export class World implements SimWorld {
 
   get now(): number {
     return this.queue.now;
+  }
+
+  get time(): number {
+    return Math.floor(START + this.now);
   }
 
   get isViolated(): boolean {
@@ -159,14 +164,7 @@ export class World implements SimWorld {
     const key = this.#keys[from] as PublicKey;
     const hosts = this.#hostsAt[to];
     if (hosts === undefined) this.clients[to - this.#hostsAt.length]?.receive(key, frame);
-    else for (const host of this.#reached(hosts)) host.receive(key, frame);
-  }
-
-  /** Of twins the first hears it, the second, or both. */
-  #reached(hosts: readonly SimHost[]): readonly SimHost[] {
-    if (hosts.length === 1) return hosts;
-    const drawn = this.#draw.below(hosts.length + 1);
-    return drawn === hosts.length ? hosts : hosts.slice(drawn, drawn + 1);
+    else for (const host of hosts) host.receive(key, frame);
   }
 
   #nameOf(endpoint: Endpoint): string {
