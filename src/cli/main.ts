@@ -28,6 +28,11 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./ledger.js"),
   },
   {
+    name: "simulate",
+    describe: "Run simulated networks with faults, one for each seed, and check them",
+    load: () => import("./simulate.js"),
+  },
+  {
     name: "demo",
     describe: "Run a whole network with load on it, then verify its ledgers",
     load: () => import("./demo.js"),

@@ -2,7 +2,7 @@
 // that bend what a node says. The world is driven by one seed; nothing here may read a clock or draw a number on its
 // own.
 
-import type { Signer } from "../crypto/signature.js";
+import type { Signer, Verifier } from "../crypto/signature.js";
 import type { MemoryStore } from "../ledger/memory.js";
 import type { Ingress } from "../node/ingress.js";
 import type { Replica } from "../node/replica.js";
@@ -13,8 +13,8 @@ import type { NodeRef, PublicKey } from "../types/ids.js";
 import type { ReadReply, Reply } from "../types/message.js";
 import type { ClusterInfo, NodeInfo, Topology } from "../types/topology.js";
 
-/** The invariants of protocol 10. */
-export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "I11" | "I12";
+/** The invariants of protocol 10; I0: no correct node stops because an invariant of its own broke. */
+export type Invariant = "I0" | "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "I11" | "I12";
 
 export interface Violation {
   readonly invariant: Invariant;
@@ -41,8 +41,12 @@ export interface SimNode {
 export interface SimWorld {
   readonly topology: Topology;
   readonly nodes: readonly SimNode[];
+  /** What every door checks signatures with. */
+  readonly verifier: Verifier;
   /** Virtual milliseconds since the start. */
   readonly now: number;
+  /** The same moment in milliseconds since 1970, as blocks and requests tell it. */
+  readonly time: number;
 }
 
 /** Watches a run. Every method may report violations; none may change anything. */
@@ -77,21 +81,41 @@ export interface Outgoing {
 
 /**
  * A byzantine node: an honest node whose words are bent on the way out (and whose durable state may be, too). It has
- * only its own key. `random` draws from the run's seed.
+ * only its own key, and it may look at its own `context.node` only, not at others. The world
+ * - gives every event that comes from outside to `hear` before the node's turn; ticks and what the node says to itself
+ *   do not pass here;
+ * - calls `bend` once in every turn of the node, when its writes are durable, also when there is nothing to send;
+ * - calls `remember` when the node starts again, before its store is read;
+ * - expects nothing of the node: if its replica throws, which a store that forgot may well lead to, it is down;
+ * - makes only nodes of byzantine clusters villains, but for those that merely say or hear less, or later.
  */
 export interface Villain {
   readonly name: string;
+  /**
+   * Two nodes with one identity. The world makes a second node with the same key and name, a store that begins as a
+   * copy of the first one's, and a replica of its own, and gives each packet for that key to both. Both speak as the
+   * one, neither hears the other, and the words of one to itself stay its own. `bend`, `hear` and `remember` are called
+   * for both, with their own `context.node`: its store tells them apart. A crash and a restart concern both, each with
+   * its own store.
+   */
+  readonly twin?: true;
   /** Everything the node is about to send in this turn; returns what it sends instead. */
   bend?(outgoing: readonly Outgoing[], context: VillainContext): readonly Outgoing[];
   /** Sees, changes or drops what reaches the node; undefined drops. */
   hear?(event: Event, context: VillainContext): Event | undefined;
   /** What its store keeps over a restart: the amnesiac forgets. */
-  remember?(node: SimNode): void;
+  remember?(node: SimNode, below: Below): void;
 }
+
+/** A number within 0..count-1, drawn from the run's seed. */
+export type Below = (count: number) => number;
+
+/** Makes a villain for one node; what kind of its kind it is, it draws. */
+export type MakeVillain = (below: Below) => Villain;
 
 export interface VillainContext {
   readonly world: SimWorld;
   readonly node: SimNode;
   readonly turn: TurnContext;
-  readonly below: (count: number) => number;
+  readonly below: Below;
 }

@@ -80,7 +80,7 @@ function checkInner(file: SourceFile, folder: string, each: Import, rule: Folder
   const to = inner.split("/")[0] as string;
   if (each.reexport && !reexporting.includes(file.path)) return `re-exports ${inner}; import it from where it is`;
   if (!target.startsWith("src/")) return `imports ${target}, which is outside of src`;
-  if (to === folder || rule.imports.includes(to)) return undefined;
+  if (to === folder || rule.imports.includes(to) || rule.imports.includes(inner)) return undefined;
   const types = rule.importsTypes?.some((allowed) => inner === allowed || to === allowed) === true;
   if (types && each.typesOnly) return undefined;
   return types ? `imports more than types from ${inner}` : `${folder} must not import ${inner}`;

@@ -8,7 +8,7 @@
 export type Purity = "pure" | "deterministic" | "free";
 
 export interface FolderRule {
-  /** Folders of src whose files may be imported; files of the own folder always may. */
+  /** Folders or files of src that may be imported; files of the own folder always may. */
   readonly imports: readonly string[];
   /** Folders or files of src of which only types may be imported. */
   readonly importsTypes?: readonly string[];
@@ -58,7 +58,12 @@ export const rules: Rules = {
     packages: ["hdr-histogram-js"],
     exceptions: { "driver.ts": "free", "run.ts": "free" },
   },
-  cli: { imports: [...core, "net", "node", "client", "load"], purity: "free" },
+  sim: {
+    imports: [...core, "node", "load/random.ts"],
+    purity: "deterministic",
+    packages: ["node:crypto", "node:zlib"],
+  },
+  cli: { imports: [...core, "net", "node", "client", "load", "sim"], purity: "free" },
 };
 
 export const linesMax = 400;
