@@ -2,7 +2,7 @@
 // that bend what a node says. The world is driven by one seed; nothing here may read a clock or draw a number on its
 // own.
 
-import type { Signer } from "../crypto/signature.js";
+import type { Signer, Verifier } from "../crypto/signature.js";
 import type { MemoryStore } from "../ledger/memory.js";
 import type { Ingress } from "../node/ingress.js";
 import type { Replica } from "../node/replica.js";
@@ -41,8 +41,12 @@ export interface SimNode {
 export interface SimWorld {
   readonly topology: Topology;
   readonly nodes: readonly SimNode[];
+  /** What every door checks signatures with. */
+  readonly verifier: Verifier;
   /** Virtual milliseconds since the start. */
   readonly now: number;
+  /** The same moment in milliseconds since 1970, as blocks and requests tell it. */
+  readonly time: number;
 }
 
 /** Watches a run. Every method may report violations; none may change anything. */

@@ -58,6 +58,7 @@ export const rules: Rules = {
     packages: ["hdr-histogram-js"],
     exceptions: { "driver.ts": "free", "run.ts": "free" },
   },
+  sim: { imports: [...core, "node", "load"], purity: "deterministic" },
   cli: { imports: [...core, "net", "node", "client", "load"], purity: "free" },
 };
 
