@@ -37,6 +37,8 @@ export interface NetworkOptions {
   readonly initiator?: Initiator;
   readonly accounts?: number;
   readonly blockRequestsMax?: number;
+  /** Changes the topology file before it is read: clusters with more nodes than the smallest, for example. */
+  readonly edit?: (text: string) => string;
 }
 
 export interface Packet {
@@ -122,8 +124,8 @@ export class TestNetwork {
       suffix: "0",
       makeSeed: () => new Uint8Array(32).fill(++seeds),
     });
-    this.text = plan.yaml;
-    const parsed = parseTopology(plan.yaml, "test.yaml");
+    this.text = options.edit?.(plan.yaml) ?? plan.yaml;
+    const parsed = parseTopology(this.text, "test.yaml");
     const { dissemination = "flattened", initiator = "source", blockRequestsMax = parsed.blockRequestsMax } = options;
     this.topology = { ...parsed, cross: { dissemination, initiator }, blockRequestsMax };
     this.members = new Members(this.topology);
