@@ -44,6 +44,11 @@ export class MemoryStore implements Store {
     yield* pairs;
   }
 
+  /** All it holds, to copy or to go back to: for worlds without promises. */
+  rows(): readonly StoredPair[] {
+    return [...this.#values].map(([key, value]) => [bytesOf(key), value] as const);
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

@@ -83,7 +83,9 @@ function describeMessage(message: NodeMessage): string {
   if (kind === "checkpoint") return `${kind} slot ${message.slot} height ${message.height}`;
   if (kind === "accept-query") return `${kind} ${message.digest.slice(0, 8)} missing ${message.missing.join(",")}`;
   if (kind === "result") return `${kind} ${message.digest.slice(0, 8)} ${message.verdicts.join(",")}`;
-  return "digest" in message ? `${kind} ${message.digest.slice(0, 8)}` : kind;
+  if (kind === "fetch" && message.slot !== undefined) return `${kind} slot ${message.slot}`;
+  if ("view" in message) return `${kind} ${message.view}`;
+  return "digest" in message ? `${kind} ${message.digest?.slice(0, 8)}` : kind;
 }
 
 function describeEntry({ cluster, view, round, slot, sequence, digest }: Entry): string {
@@ -109,7 +111,9 @@ function describeNote(note: Note): string {
     case "stable":
       return `stable slot ${note.slot} height ${note.height}`;
     case "suspected":
-      return `suspected view ${note.view}`;
+      return `suspected view ${note.view} for ${note.why}`;
+    case "view":
+      return `${note.isOpen ? "opened" : "entered"} view ${note.view}`;
     default:
       return unreachable(note);
   }

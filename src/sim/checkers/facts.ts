@@ -14,9 +14,9 @@ import {
   commitSchema,
   committedSchema,
   envelopeSchema,
+  type LogEntry,
   replySchema,
   resultSchema,
-  type StoredEntry,
   storedAccountSchema,
   storedSlotSchema,
   voteSchema,
@@ -146,7 +146,7 @@ function rowsOf(cluster: ClusterId, persist: readonly Write[]): Omit<Facts, "sai
   return { slots, records, certificates, accounts, stable };
 }
 
-function entryOf(cluster: ClusterId, stored: StoredEntry | undefined): Entry | undefined {
+function entryOf(cluster: ClusterId, stored: LogEntry | undefined): Entry | undefined {
   if (stored === undefined) return undefined;
   const { view, round, slot, sequence, digest } = stored;
   return { cluster, view, round: round as 0 | 1, slot, sequence: sequence as Sequence, digest: toHex(digest) };
@@ -201,6 +201,12 @@ function statementOf(kind: MessageKind, body: Uint8Array): Statement | undefined
     case "reply":
       return { kind, reply: replySchema.decode(body) };
     // Questions, what others signed, and readings, which bind nobody.
+    case "stable":
+    case "prepare":
+    case "promise":
+    case "view-change":
+    case "new-view":
+    case "view-query":
     case "accept-query":
     case "committed":
     case "unknown":

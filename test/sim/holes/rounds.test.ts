@@ -3,8 +3,9 @@
 // complete.
 
 import { describe, expect, test, vi } from "vitest";
-import { Log, type SlotState } from "../../../src/intra/log.js";
+import { Log } from "../../../src/intra/log.js";
 import { Ordering } from "../../../src/intra/ordering.js";
+import type { SlotState } from "../../../src/intra/slot.js";
 import { type Entry, NO_SEQUENCE } from "../../../src/types/ids.js";
 import { nextEntry, paymentBlock } from "../../support/forge.js";
 import type { Packet } from "../../support/network.js";
