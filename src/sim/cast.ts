@@ -1,11 +1,13 @@
-// Who takes part in simulations: the checkers that watch them and the villains that are drawn from. A run can be given
-// another cast, for a test of one checker or one villain.
+// Who takes part in simulations: the checkers that watch them, the villains and byzantine clients that are drawn from.
+// A run can be given another cast, for a test of one checker or one villain.
 
 import type { MakeChecker, MakeVillain } from "./observer.js";
+import type { MakeRogue } from "./rogues.js";
 
 export interface Cast {
   readonly checkers: readonly MakeChecker[];
   readonly villains: Readonly<Record<string, MakeVillain>>;
+  readonly rogues: Readonly<Record<string, MakeRogue>>;
 }
 
-export const fullCast: Cast = { checkers: [], villains: {} };
+export const fullCast: Cast = { checkers: [], villains: {}, rogues: {} };

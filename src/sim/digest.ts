@@ -3,6 +3,7 @@
 
 import { crc32 } from "node:zlib";
 import { sha256 } from "../crypto/hash.js";
+import type { Write } from "../types/effects.js";
 import { toHex } from "../types/ids.js";
 
 const CHUNK_BYTES = 64 * 1024;
@@ -15,16 +16,30 @@ export class RunDigest {
 
   /** `what`: a number that tells kinds of entries and their subjects apart. */
   add(time: number, what: number, bytes: Uint8Array): void {
-    if (this.#at + ENTRY_BYTES > CHUNK_BYTES) this.#flush();
-    this.#at = this.#chunk.writeDoubleBE(time, this.#at);
-    this.#at = this.#chunk.writeDoubleBE(what, this.#at);
-    this.#at = this.#chunk.writeUInt32BE(bytes.length, this.#at);
-    this.#at = this.#chunk.writeUInt32BE(crc32(bytes), this.#at);
+    this.#enter(time, what, bytes.length, crc32(bytes));
+  }
+
+  /** What a turn made durable. */
+  addAll(time: number, what: number, writes: readonly Write[]): void {
+    let sum = 0;
+    for (const { key, value } of writes) {
+      sum = crc32(key, sum);
+      if (value !== undefined) sum = crc32(value, sum);
+    }
+    this.#enter(time, what, writes.length, sum);
   }
 
   digest(): string {
     this.#flush();
     return toHex(this.#state);
+  }
+
+  #enter(time: number, what: number, size: number, sum: number): void {
+    if (this.#at + ENTRY_BYTES > CHUNK_BYTES) this.#flush();
+    this.#at = this.#chunk.writeDoubleBE(time, this.#at);
+    this.#at = this.#chunk.writeDoubleBE(what, this.#at);
+    this.#at = this.#chunk.writeUInt32BE(size, this.#at);
+    this.#at = this.#chunk.writeUInt32BE(sum, this.#at);
   }
 
   #flush(): void {

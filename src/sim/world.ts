@@ -19,6 +19,7 @@ import { type Endpoint, type Frame, Network } from "./network.js";
 import type { Checker, SimNode, SimWorld, Villain, Violation } from "./observer.js";
 import { Orders } from "./orders.js";
 import type { RunPlan } from "./plan.js";
+import { RogueClient } from "./rogues.js";
 import { KeyRing } from "./scheme.js";
 import { START, type Surroundings } from "./surroundings.js";
 import { clientName, topologyOf } from "./terrain.js";
@@ -40,6 +41,7 @@ export class World implements SimWorld {
   readonly hosts: readonly SimHost[];
   readonly clients: readonly SimClient[];
   readonly orders: Orders;
+  readonly rogues: readonly RogueClient[];
   readonly nemesis: Nemesis;
   readonly violations: Violation[] = [];
   readonly digest = new RunDigest();
@@ -69,6 +71,7 @@ export class World implements SimWorld {
     this.hosts = this.#hostsAt.flat();
     this.orders = new Orders(this.topology, plan.load);
     this.clients = this.#makeClients({ first: infos.length, context, keys });
+    this.rogues = this.#castRogues(cast, keys);
     this.nemesis = new Nemesis({
       queue: this.queue,
       draw: new Draw(plan.seed, "faults"),
@@ -81,6 +84,8 @@ export class World implements SimWorld {
     });
     this.#checkers = cast.checkers.map((make) => make(this, (violation) => this.violate(violation)));
   }
+
+  readonly #keyOf = (node: NodeRef): PublicKey => (this.#members.node(node) as NodeInfo).key;
 
   get nodes(): readonly SimNode[] {
     return this.hosts;
@@ -100,7 +105,7 @@ export class World implements SimWorld {
 
   async start(): Promise<void> {
     for (const host of this.hosts) await host.boot();
-    for (const client of this.clients) client.start();
+    for (const client of [...this.clients, ...this.rogues]) client.start();
     this.nemesis.start();
   }
 
@@ -111,6 +116,7 @@ export class World implements SimWorld {
 
   heal(): void {
     this.nemesis.healAll();
+    for (const rogue of this.rogues) rogue.stop();
     for (const checker of this.#checkers) checker.onHealed?.();
   }
 
@@ -218,13 +224,38 @@ export class World implements SimWorld {
     return cast;
   }
 
+  #castRogues({ rogues }: Cast, keys: KeyRing): readonly RogueClient[] {
+    const { load, seed } = this.plan;
+    const makers = Object.entries(rogues);
+    if (makers.length === 0) return [];
+    return Array.from({ length: load.rogues }, (_, i) => {
+      const name = clientName(load.clients + i);
+      const draw = new Draw(seed, `rogue ${name}`);
+      const [kind, make] = draw.pick(makers);
+      this.#note(`${name} is byzantine: ${kind}`);
+      return new RogueClient({
+        name,
+        rogue: make(),
+        endpoint: this.#endpoints.get(keys.signer(name).publicKey) as Endpoint,
+        signer: keys.signer(name),
+        draw,
+        everyMs: ROGUE_EVERY_MS,
+        queue: this.queue,
+        topology: this.topology,
+        time: () => this.time,
+        keyOf: this.#keyOf,
+        send: (from, to, frame, extraMs) => this.#send(from, to, frame, extraMs),
+      });
+    });
+  }
+
   #surroundings(context: BlockContext): Surroundings {
     return {
       queue: this.queue,
       world: this,
       context,
       tempo: this.plan.tempo,
-      keyOf: (node: NodeRef) => (this.#members.node(node) as NodeInfo).key,
+      keyOf: this.#keyOf,
       send: (from, to, frame, extraMs) => this.#send(from, to, frame, extraMs),
       onTurn: (host, plan) => this.#onTurn(host, plan),
       onCrash: (host) => {
@@ -249,10 +280,7 @@ export class World implements SimWorld {
   }
 
   #onTurn(host: SimHost, plan: TurnPlan): void {
-    for (const { key, value } of plan.persist) {
-      this.digest.add(this.now, WRITTEN + host.endpoint, key);
-      if (value !== undefined) this.digest.add(this.now, WRITTEN + host.endpoint, value);
-    }
+    this.digest.addAll(this.now, WRITTEN + host.endpoint, plan.persist);
     this.transcript?.turn(host.name, plan);
     for (const checker of this.#checkers) checker.onTurn?.(host, plan);
   }
@@ -292,6 +320,8 @@ export class World implements SimWorld {
   }
 }
 
+/** A byzantine client speaks about as often as a busy one. */
+const ROGUE_EVERY_MS = 700;
 const ENDPOINTS_MAX = 65_536;
 const NOTED = 2 ** 40;
 const WRITTEN = 2 ** 41;

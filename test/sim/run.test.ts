@@ -9,7 +9,7 @@ import { planOf, profileOf } from "../../src/sim/profiles.js";
 import { run } from "../../src/sim/run.js";
 import { quietPlan } from "./plans.js";
 
-const noCast: Cast = { checkers: [], villains: {} };
+const noCast: Cast = { checkers: [], villains: {}, rogues: {} };
 const byzantine = { model: "byzantine", faults: 1, nodes: 4, villains: 0 } as const;
 const crash = { model: "crash", faults: 1, nodes: 3, villains: 0 } as const;
 
