@@ -127,6 +127,8 @@ export class Coordinator {
     const known = this.decisions.get(digest);
     const { self } = this.#options;
     if (known?.initiated === undefined || known.block === undefined || known.superProposed.has(cluster)) return;
+    // Of a view that is over: the new primary sees to it that what the log keeps reaches the others.
+    if (known.initiated.entry.view !== this.engine.view || !this.engine.isPrimary) return;
     known.superProposed.add(cluster);
     const message: SuperPropose = {
       kind: "super-propose",

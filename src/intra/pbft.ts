@@ -164,10 +164,11 @@ export class Pbft implements ClusterLog {
   /** The accept as well as the COMMIT: who asks may lack the one to send the other itself. */
   restate(digest: Digest): readonly NodeMessage[] {
     const statements: NodeMessage[] = [];
+    if (!this.#log.isOpen) return statements;
     const accept = this.#log.acceptOf(digest);
     if (accept !== undefined) statements.push(this.#ordering.voteFor(accept));
     const placed = this.#log.placed(digest);
-    const committed = placed === undefined ? undefined : this.#log.peek(placed.slot)?.committed;
+    const committed = this.#log.present(placed === undefined ? undefined : this.#log.peek(placed.slot)?.committed);
     if (committed?.digest === digest) statements.push(this.#commitFor(committed));
     return statements;
   }
@@ -355,10 +356,11 @@ export class Pbft implements ClusterLog {
     // Accepts decide among all nodes, so each says its own again: some may lack it, and the primary may be mute.
     const accept = this.#log.present(state?.accepted) ?? this.#log.present(state?.selfAssigned);
     if (this.#log.isOpen && accept !== undefined && state?.decided === undefined) this.#cast(step, accept);
-    if (state?.committed === undefined || state.decided !== undefined) return;
-    const body = this.#log.body(state.committed.digest);
+    const committed = this.#log.present(state?.committed);
+    if (committed === undefined || state?.decided !== undefined) return;
+    const body = this.#log.body(committed.digest);
     if (body === undefined) return;
-    step.send.push({ to: this.#options.routes.involved(body.clusters), message: this.#commitFor(state.committed) });
+    step.send.push({ to: this.#options.routes.involved(body.clusters), message: this.#commitFor(committed) });
   }
 
   #decide(step: EngineStep, decided: Decided): void {

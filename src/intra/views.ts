@@ -76,10 +76,11 @@ export class Views {
     this.#apply(step, this.#protocol.step(verified));
   }
 
-  /** At start: the view this node was in, and the opening if it had one. */
-  restore(step: EngineStep, view: number, opening: Verified<NewView> | undefined): void {
+  /** At start: the view this node was in, and the opening if it had one. What it said in it is in its slots. */
+  restore(step: EngineStep, view: number, newView: Verified<NewView> | undefined): void {
     const { log } = this.#options;
-    if (opening !== undefined) this.#apply(step, this.#protocol.step(opening));
+    const { opening } = newView === undefined ? { opening: undefined } : this.#protocol.step(newView);
+    if (opening !== undefined) this.#begin(step, opening);
     if (view <= log.view) return;
     log.enter(view);
     step.view = "entered";
@@ -100,13 +101,19 @@ export class Views {
     if (opening !== undefined) this.#open(step, opening);
   }
 
-  #open(step: EngineStep, { kept, decided, newView }: Opening): void {
-    const { log, ordering, self, cluster, decide } = this.#options;
-    const { view } = newView.message;
+  #begin(step: EngineStep, { kept, newView }: Opening): void {
+    const { log, ordering } = this.#options;
     this.#opening = newView;
-    for (const slot of log.open(view, kept)) step.changed.add(slot);
+    for (const slot of log.open(newView.message.view, kept)) step.changed.add(slot);
     for (const { entry } of kept.entries) if (log.isReproposed(entry.slot)) step.changed.add(entry.slot);
     ordering.enterView();
+  }
+
+  #open(step: EngineStep, opening: Opening): void {
+    const { ordering, self, cluster, decide } = this.#options;
+    const { kept, decided, newView } = opening;
+    const { view } = newView.message;
+    this.#begin(step, opening);
     step.view = "opened";
     step.notes.push({ kind: "view", view, isOpen: true });
     for (const each of decided) decide(step, each);

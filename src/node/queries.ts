@@ -6,6 +6,7 @@ import { decidedOf, decodeCommit } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";
 import type { Coordinator } from "../cross/coordinator.js";
 import type { ExecutionEngine } from "../execution/engine.js";
+import { FOREIGN } from "../execution/rules.js";
 import { blockKey, certificatesKey, heightKey, heightSchema, verdictKey } from "../ledger/keys.js";
 import { type Block, isNoOp } from "../types/block.js";
 import type { Reader, Send } from "../types/effects.js";
@@ -150,7 +151,8 @@ export class Queries {
   #sendVerdicts(digest: Digest, to: NodeRef, send: Send[]): void {
     const { execution, reader, self } = this.#options;
     const verdicts = execution.verdictsOf(digest) ?? reader.get(verdictKey(digest));
-    if (verdicts === undefined) return;
+    // A cluster that has no say has no verdicts, whoever asks for them.
+    if (verdicts === undefined || verdicts.every((verdict) => verdict === FOREIGN)) return;
     const message: Result = { kind: "result", cluster: self.cluster, node: self.node, digest, verdicts };
     send.push({ to: [to], message });
   }

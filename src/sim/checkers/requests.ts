@@ -53,7 +53,7 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
       const before = remember(cluster, record, request);
       if (share.some((result) => result === 0)) checkEffect(record, request, where);
       for (let i = 0; i < share.length; i++) {
-        if (share[i] === 0) checkOperation({ cluster, height, request, index: i, before, where });
+        if (share[i] === 0) checkOperation({ cluster, record, request, index: i, before, where });
       }
     }
   }
@@ -70,7 +70,6 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
   function checkEffect({ time, digest }: LedgerRecord, request: Request, where: string): void {
     const { client, validUntil, hash } = request;
     if (!clients.has(client)) violated(`${where}: the client is not enrolled`);
-    if (validUntil < time) violated(`${where}: it had expired`);
     if (validUntil > time + limits.requestLifetimeMs) violated(`${where}: it was valid for too long`);
     const other = effects.get(hash);
     if (other !== undefined && other !== digest) violated(`${where}: it was executed in block ${short(other)}, too`);
@@ -79,15 +78,17 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
 
   function checkOperation(args: {
     readonly cluster: ClusterId;
-    readonly height: number;
+    readonly record: LedgerRecord;
     readonly request: Request;
     readonly index: number;
     readonly before: Use | undefined;
     readonly where: string;
   }): void {
-    const { cluster, height, request, index, before, where } = args;
+    const { cluster, record, request, index, before, where } = args;
+    const { height, time } = record;
     const operation = request.operations[index];
     if (operation === undefined || !validatorsOf(topology, operation).includes(cluster)) return;
+    if (request.validUntil < time) violated(`${where}: it had expired`);
     if (before !== undefined) violated(`${where}: its id was used in block ${short(before.digest)}`);
     if (operation.kind === "open") return;
     for (const { account } of operation.debits) {
