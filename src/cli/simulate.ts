@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 import { availableParallelism } from "node:os";
 import type { Argv, CommandModule } from "yargs";
-import { PROFILES, type Profile } from "../sim/plan.js";
+import { PACED, PROFILES, type Profile } from "../sim/plan.js";
 import { type PlanWishes, planOf } from "../sim/profiles.js";
 import { type RunResult, run } from "../sim/run.js";
 import { CodedError } from "../types/codes.js";
@@ -36,7 +36,7 @@ function simulateOptions(program: Argv<object>): Argv<SimulateOptions> {
   return program
     .option("seeds", { type: "string", demandOption: true, requiresArg: true, describe: "One (7) or many (1..100)" })
     .option("profile", {
-      choices: PROFILES,
+      choices: [...PROFILES, PACED] as const,
       requiresArg: true,
       describe: "Which kinds of fault",
       defaultDescription: "by the seed, in turn",
@@ -55,7 +55,8 @@ function simulateOptions(program: Argv<object>): Argv<SimulateOptions> {
         "invariant (docs/protocol.md), NO-PROGRESS. Ends with exit code 1 if a seed fails.",
     )
     .example("$0 simulate --seeds 1..100", "100 seeds over all profiles")
-    .example("$0 simulate --seeds 7 --profile storm --trace", "One seed, with its transcript");
+    .example("$0 simulate --seeds 7 --profile storm --trace", "One seed, with its transcript")
+    .example("$0 simulate --seeds 1 --profile paced", "How fast it is: 16 byzantine nodes, a request a second");
 }
 
 async function simulate(options: SimulateOptions): Promise<ExitCode> {
@@ -142,7 +143,7 @@ export function failureLines(result: RunResult, options: Pick<SimulateOptions, "
 }
 
 function rowsOf(results: readonly TimedResult[]) {
-  const rows = PROFILES.map((profile) =>
+  const rows = [...PROFILES, PACED].map((profile) =>
     rowOf(
       profile,
       results.filter((each) => each.profile === profile),

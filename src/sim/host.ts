@@ -104,13 +104,23 @@ export class SimHost implements SimNode {
 
   /** Starts it from its disk, now. */
   async boot(): Promise<void> {
-    const { context, onStart, onBroken, onRejected, queue } = this.#surroundings;
-    const life = ++this.#life;
+    const { onStart, queue } = this.#surroundings;
+    this.#life++;
     this.#forget();
     this.#villain?.remember?.(this, this.#draw.below);
+    if (!(await this.#load())) return;
+    this.#bootedAt = queue.now;
+    this.#prunedAt = queue.now;
+    this.#inbox.push({ kind: "tick" });
+    onStart(this);
+    this.#expectTurn();
+  }
+
+  /** Makes the replica of what is on the disk. False: that cannot be done. */
+  async #load(): Promise<boolean> {
+    const { context, onBroken, onRejected } = this.#surroundings;
     try {
       const restored = await restore(this.store, context, this.ref.cluster);
-      if (life !== this.#life) return;
       const { store: reader, ref: self } = this;
       const replica = new Replica({ ...context, self, reader, restored, decodeBlock: this.#decodeBlock });
       const ingress = new Ingress({
@@ -121,15 +131,13 @@ export class SimHost implements SimNode {
         onRejected: (code, from, kind) => onRejected(this, code, from, kind),
       });
       this.running = { replica, ingress };
+      return true;
     } catch (error) {
+      this.#life++;
+      this.#forget();
       onBroken(this, error);
-      return;
+      return false;
     }
-    this.#bootedAt = queue.now;
-    this.#prunedAt = queue.now;
-    this.#inbox.push({ kind: "tick" });
-    onStart(this);
-    this.#expectTurn();
   }
 
   /** Boots after as long as reading the store takes, unless it is up or was started meanwhile. */
@@ -262,11 +270,11 @@ export class SimHost implements SimNode {
       this.crash();
       return;
     }
+    this.#inbox.unshift(...plan.inbound);
     if ((plan as { readonly reload?: boolean }).reload === true) {
       this.#reload();
       return;
     }
-    this.#inbox.unshift(...plan.inbound);
     this.#expectWake();
     this.#expectTurn();
     if (this.running !== undefined) this.#prune(this.running.replica);
@@ -283,13 +291,17 @@ export class SimHost implements SimNode {
     for (const { to, frame, delay } of frames.slice(0, count)) send(this.endpoint, to, frame, delay);
   }
 
-  /** It has installed a state that its memory does not know: everything is read from the store again. */
+  /** The store has moved on without the replica, which is made anew. What arrives meanwhile waits. */
   #reload(): void {
-    const { onCrash } = this.#surroundings;
-    this.#life++;
-    this.#forget();
-    onCrash(this);
-    this.restart();
+    const { onStart, tempo } = this.#surroundings;
+    this.#isWriting = true;
+    this.#later(this.#draw.number(tempo.bootMs), async () => {
+      if (!(await this.#load())) return;
+      this.#isWriting = false;
+      this.#inbox.unshift({ kind: "tick" });
+      onStart(this);
+      this.#expectTurn();
+    });
   }
 
   #break(error: unknown): void {

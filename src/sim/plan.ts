@@ -7,7 +7,9 @@ import type { Weather } from "./network.js";
 import type { Tempo } from "./surroundings.js";
 
 export const PROFILES = ["calm", "weather", "storm", "treason", "crossfire"] as const;
-export type Profile = (typeof PROFILES)[number];
+/** Not drawn and without faults: what the simulator's speed is measured with. */
+export const PACED = "paced";
+export type Profile = (typeof PROFILES)[number] | typeof PACED;
 
 /** What can go wrong while a run lasts (faults.ts). */
 export const FAULTS = [

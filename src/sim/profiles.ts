@@ -6,7 +6,7 @@
 import type { FailureModel } from "../types/topology.js";
 import { Draw, type Range } from "./draw.js";
 import { FAIR_WEATHER, type Weather } from "./network.js";
-import { type ClusterPlan, type Fault, type LoadPlan, PROFILES, type Profile, type RunPlan } from "./plan.js";
+import { type ClusterPlan, type Fault, type LoadPlan, PACED, PROFILES, type Profile, type RunPlan } from "./plan.js";
 
 export interface PlanWishes {
   readonly seed: number;
@@ -48,9 +48,11 @@ export function profileOf({ seed, profile }: PlanWishes): Profile {
 
 export function planOf(wishes: PlanWishes): RunPlan {
   const profile = profileOf(wishes);
+  if (profile === PACED) return pacedPlan(wishes.seed);
   const draw = new Draw(wishes.seed, `plan ${profile}`);
   const clusters = drawClusters(draw, profile, wishes.clusters);
   const isFast = draw.chance(0.5);
+  const safetyMs = profile === "calm" ? 10_000 : draw.magnitude([10_000, 45_000]);
   return {
     seed: wishes.seed,
     profile,
@@ -72,9 +74,46 @@ export function planOf(wishes: PlanWishes): RunPlan {
     },
     weather: drawWeather(draw, profile),
     skewMs: profile === "calm" ? draw.pick([0, 50]) : draw.pick([0, 100, 3000]),
-    load: drawLoad(draw, profile, clusters),
+    load: drawLoad(draw, { profile, clusters, safetyMs }),
     faults: drawFaults(draw, profile),
-    safetyMs: profile === "calm" ? 10_000 : draw.magnitude([10_000, 45_000]),
+    safetyMs,
+  };
+}
+
+/** 4 byzantine clusters of 4, one request a second, a tenth of them over two clusters, for 5 minutes. */
+function pacedPlan(seed: number): RunPlan {
+  return {
+    seed,
+    profile: PACED,
+    clusters: Array.from({ length: 4 }, () => ({ model: "byzantine", faults: 1, nodes: 4, villains: 0 })),
+    dissemination: "flattened",
+    initiator: "source",
+    shards: "range",
+    blockRequestsMax: 10,
+    tempo: { turnMs: [0.1, 0.5], diskMs: [0.2, 2], bootMs: [5, 20], pruneMs: 0 },
+    latency: { inner: [0.2, 1], outer: [1, 5], client: [1, 5] },
+    weather: FAIR_WEATHER,
+    skewMs: 0,
+    load: {
+      clients: 4,
+      pauseMs: 4000,
+      requestsMax: Number.MAX_SAFE_INTEGER,
+      cross: 0.1,
+      clustersMax: 2,
+      batchMax: 1,
+      accounts: 10,
+      skew: 0,
+      balance: 1_000_000n,
+      openings: 0,
+      mistakes: 0,
+      shortLived: 0,
+      readings: 0,
+      attemptMs: 1000,
+      volleys: false,
+      rogues: 0,
+    },
+    faults: { kinds: [], everyMs: 1000, lastsMs: [1, 2] },
+    safetyMs: 300_000,
   };
 }
 
@@ -119,14 +158,20 @@ function drawWeather(draw: Draw, profile: Profile): Weather {
   };
 }
 
-function drawLoad(draw: Draw, profile: Profile, clusters: readonly ClusterPlan[]): LoadPlan {
+function drawLoad(
+  draw: Draw,
+  { profile, clusters, safetyMs }: Pick<RunPlan, "clusters" | "safetyMs"> & { readonly profile: Profile },
+): LoadPlan {
   const isCrossfire = profile === "crossfire";
   const clients = draw.integer(isCrossfire ? [3, 8] : [1, 6]);
   const mostClusters = clusters.length;
+  const requestsMax = requestsMaxOf(clusters);
+  // Mostly the requests last as long as the faults do; some runs send them in a hurry.
+  const pauseMs = ((clients * safetyMs) / requestsMax) * draw.magnitude([0.1, 1.5]);
   return {
     clients,
-    pauseMs: draw.magnitude([20, 2000]),
-    requestsMax: requestsMaxOf(clusters),
+    pauseMs,
+    requestsMax,
     cross: mostClusters === 1 ? 0 : isCrossfire ? draw.number([0.9, 1]) : draw.pick([0, 0.1, 0.3, 0.6]),
     clustersMax: Math.min(mostClusters, draw.pick([2, 2, 3, 4])),
     batchMax: draw.pick([1, 1, 2, 8]),
@@ -162,6 +207,7 @@ function drawKinds(draw: Draw, profile: Profile): readonly Fault[] {
   };
   switch (profile) {
     case "calm":
+    case PACED:
       return [];
     case "weather":
       return some(NETWORK_FAULTS);

@@ -1,4 +1,4 @@
-// Plans written by hand: a network in which nothing goes wrong, for tests that need to know what happens.
+// Plans written by hand: networks in which nothing goes wrong, for tests that need to know what happens.
 
 import { FAIR_WEATHER } from "../../src/sim/network.js";
 import type { ClusterPlan, RunPlan } from "../../src/sim/plan.js";

@@ -150,6 +150,14 @@ describe("a run that fails", () => {
   });
 });
 
+test("a network in which nobody asks for anything does nothing", async () => {
+  const quiet = quietPlan(1, [byzantine, crash]);
+  const plan = { ...quiet, safetyMs: 3_600_000, load: { ...quiet.load, requestsMax: 0, readings: 0 } };
+  const { verdict, events, messages } = await run({ plan });
+  expect(verdict).toBe("PASS");
+  expect([messages, events < 50]).toEqual([0, true]);
+});
+
 test("the whole cast takes part by default", async () => {
   const plan = quietPlan(3, [crash, byzantine]);
   expect(await run({ plan })).toEqual(await run({ plan, cast: fullCast }));
