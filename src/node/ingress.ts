@@ -128,6 +128,8 @@ export class Ingress {
         return isOwn || message.slot === undefined ? undefined : "not-allowed";
       case "checkpoint":
       case "stable":
+      case "fetch-records":
+      case "records":
         return isOwn ? undefined : "not-allowed";
       default:
         return undefined;

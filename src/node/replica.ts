@@ -4,23 +4,23 @@
 
 import type { BlockContext } from "../cluster/block.js";
 import { noOpBlock } from "../cluster/block.js";
-import { decidedOf } from "../cluster/certificate.js";
 import { Coordinator, type Ordered } from "../cross/coordinator.js";
 import type { ExecutionStep } from "../execution/engine.js";
 import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
 import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
-import { type Block, isNoOp } from "../types/block.js";
+import type { Block } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { type Chunk, type Result, unreachable, type Verified } from "../types/message.js";
-import { type Certificate, storedSlotSchema } from "../types/schema.js";
+import { type Result, unreachable, type Verified } from "../types/message.js";
+import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Timers } from "../viewchange/timers.js";
 import { Ahead } from "./ahead.js";
 import { CatchUp } from "./catchup.js";
+import { takeCertificates, takeChunk } from "./evidence.js";
 import { Fetcher } from "./fetcher.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
@@ -88,8 +88,7 @@ export class Replica {
       recorded: restored.recorded,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
-    const [engine, recorder, delayMs] = [this.coordinator.engine, this.#recorder, topology.timers.intraMs];
-    this.#catchUp = new CatchUp({ self, members, engine, recorder, restored, delayMs });
+    this.#catchUp = new CatchUp({ ...options, engine: this.coordinator.engine, recorder: this.#recorder });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
       topology,
@@ -167,6 +166,8 @@ export class Replica {
         return this.#options.restored.execution.wants(message);
       case "stable":
         return this.#catchUp.wants(message.certificate);
+      case "records":
+        return this.#catchUp.wantsRecords;
       default:
         return true;
     }
@@ -186,7 +187,7 @@ export class Replica {
         this.#intake.refuse(event, event.code, out);
         break;
       case "read":
-        this.#intake.onRead(event, out);
+        if (!this.#catchUp.isAppending) this.#intake.onRead(event, out);
         break;
       case "tick":
         for (const name of this.#timers.due(now.tick)) this.#onTimer(now, name, out);
@@ -208,9 +209,9 @@ export class Replica {
       if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
     }
     this.#changed.clear();
+    this.#catchUp.finish(out);
     this.coordinator.endTurn();
     this.#queries.endTurn();
-    this.#catchUp.endTurn();
     this.#intake.endTurn();
   }
 
@@ -230,6 +231,7 @@ export class Replica {
       case "commit":
         return this.coordinator.onCommit({ ...verified, message });
       case "result":
+        if (this.#catchUp.isAppending) return;
         this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
         return this.#execute(out);
       case "accept-query":
@@ -240,34 +242,23 @@ export class Replica {
         if (message.slot !== undefined && this.#catchUp.showBelow(message.slot, verified.from, out)) return;
         return this.#queries.onFetch({ ...verified, message }, out.send);
       case "committed":
-        // The door has checked each certificate against the block and left its entry to be read from it.
-        for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
-        return;
+        return takeCertificates(this.coordinator, message.digest, message.certificates);
       case "chunk":
         if (message.certificates.length === 0 && !this.#fetcher.wants(message.digest)) return;
-        return this.#onChunk(message);
+        return takeChunk(this.coordinator, this.#options.self.cluster, message);
       case "checkpoint":
         this.#catchUp.onCheckpoint({ ...verified, message }, out);
         return this.#forgetStable(out);
       case "stable":
         this.#catchUp.learn(message.certificate, out);
         return this.#forgetStable(out);
+      case "fetch-records":
+        return this.#catchUp.onFetchRecords({ ...verified, message }, out);
+      case "records":
+        return this.#catchUp.onRecords({ ...verified, message }, now, out);
       default:
         unreachable(message);
     }
-  }
-
-  #onChunk({ digest, certificates, block }: Chunk): void {
-    const isOwn = ({ cluster }: Certificate) => cluster === this.#options.self.cluster;
-    // First where the own cluster has it: else a primary that is behind would give the block another slot.
-    for (const certificate of certificates.filter(isOwn)) this.#onCertificate(digest, certificate);
-    if (!isNoOp(block)) this.coordinator.onBody(block);
-    for (const certificate of certificates) if (!isOwn(certificate)) this.#onCertificate(digest, certificate);
-  }
-
-  #onCertificate(digest: Digest, certificate: Certificate): void {
-    const decided = decidedOf(digest, certificate);
-    if (decided !== undefined) this.coordinator.onCertificate(decided);
   }
 
   #onTimer(now: Now, name: TimerName, out: Effects): void {
@@ -346,6 +337,7 @@ export class Replica {
   /** Gives execution what was delivered, as far as it takes blocks: it may wait for other clusters' verdicts. */
   #execute(out: Effects): void {
     const { execution } = this.#options.restored;
+    if (this.#catchUp.isAppending) return;
     while (this.#backlog.length > 0 && execution.pending < limits.undeliveredMax) {
       this.#absorbExecution(execution.deliver(this.#recorder.order(this.#backlog.shift() as Ordered)), out);
     }

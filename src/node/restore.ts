@@ -13,6 +13,9 @@ import {
   accountKey,
   accountOfKey,
   blockKey,
+  catchUpKey,
+  catchUpSchema,
+  certificatesKey,
   checkpointKey,
   heightKey,
   idOfReplyKey,
@@ -27,7 +30,7 @@ import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger
 import type { Store } from "../ledger/store.js";
 import { type Block, requestId } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import type { Write } from "../types/effects.js";
+import type { Decided, Write } from "../types/effects.js";
 import {
   type ClusterId,
   type Digest,
@@ -40,7 +43,9 @@ import {
 } from "../types/ids.js";
 import type { Checkpoint } from "../types/message.js";
 import {
+  type Certificate,
   certificateSchema,
+  committedSchema,
   type StoredSlot,
   storedAccountSchema,
   storedReplySchema,
@@ -48,6 +53,7 @@ import {
 } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
+import { ownDecision } from "./records.js";
 
 export interface Restored {
   readonly head: Head;
@@ -65,6 +71,8 @@ export interface Restored {
   readonly undelivered: readonly Block[];
   /** Slots above `progress` whose blocks have records. */
   readonly recorded: ReadonlyMap<Slot, Digest>;
+  /** The node was taking records from others: up to where, and what the log holds for those it has. */
+  readonly catchUp: { readonly target: StableCheckpoint; readonly decided: readonly Decided[] } | undefined;
 }
 
 /** The rows of a new store: record 0 and the accounts the network begins with. */
@@ -87,6 +95,7 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   const slots = await readSlots(store);
   const checkpoint = readStable(store);
   const said = store.get(saidKey());
+  const catchUp = readCatchUp(store, cluster, head.height);
   const progressRow = store.get(progressKey());
   const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
   return {
@@ -99,7 +108,8 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
     slots,
     undelivered: readBlocks(store, context, slots),
-    recorded: recordedAbove(store, slots, progress.slot),
+    recorded: new Map([...recordedAbove(store, slots, progress.slot), ...appendedAbove(catchUp, progress.slot)]),
+    catchUp,
   };
 }
 
@@ -141,11 +151,36 @@ async function readSlots(store: Store): Promise<StoredSlot[]> {
 
 function readStable(store: Store): StableCheckpoint | undefined {
   const stored = store.get(checkpointKey());
-  if (stored === undefined) return undefined;
-  const certificate = certificateSchema.decode(stored);
-  const checkpoint = checkpointOf(certificate);
-  if (checkpoint === undefined) throw new CodedError("store-corrupt", "the stored checkpoint is not one");
+  return stored === undefined ? undefined : stableCheckpoint(certificateSchema.decode(stored));
+}
+
+function stableCheckpoint(certificate: Certificate | undefined): StableCheckpoint {
+  const checkpoint = certificate === undefined ? undefined : checkpointOf(certificate);
+  if (certificate === undefined || checkpoint === undefined) {
+    throw new CodedError("store-corrupt", "a stored checkpoint certificate is not one");
+  }
   return { checkpoint, certificate };
+}
+
+/** Records of other nodes are in the store, but not what this node's log said of their slots. */
+function readCatchUp(store: Store, cluster: ClusterId, head: number): Restored["catchUp"] {
+  const row = store.get(catchUpKey());
+  if (row === undefined) return undefined;
+  const { from, certificate } = catchUpSchema.decode(row);
+  const decided: Decided[] = [];
+  for (let height = from; height <= head; height++) {
+    const stored = store.get(certificatesKey(height));
+    const { digest, certificates } = committedSchema.decode(stored ?? NO_BYTES);
+    const own = ownDecision(toHex(digest), certificates, cluster);
+    if (own === undefined) throw new CodedError("store-corrupt", `record ${height} has no certificate of its cluster`);
+    decided.push(own);
+  }
+  return { target: stableCheckpoint(certificate), decided };
+}
+
+function appendedAbove(catchUp: Restored["catchUp"], slot: Slot): (readonly [Slot, Digest])[] {
+  const entries = catchUp?.decided.map(({ entry }) => entry) ?? [];
+  return entries.filter((entry) => entry.slot > slot).map((entry) => [entry.slot, entry.digest]);
 }
 
 function readBlocks(store: Store, context: BlockContext, slots: readonly StoredSlot[]): Block[] {
@@ -179,6 +214,8 @@ function digestsOf({ decided, accepted, selfAssigned }: StoredSlot): Digest[] {
     entry === undefined ? [] : [toHex<Digest>(entry.digest)],
   );
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 function decodeProgress(row: Uint8Array): Progress {
   const { slot, placed } = progressSchema.decode(row);

@@ -13,10 +13,12 @@ import {
   chunkSchema,
   committedSchema,
   envelopeSchema,
+  fetchRecordsSchema,
   fetchSchema,
   querySchema,
   readReplySchema,
   readSchema,
+  recordsSchema,
   replySchema,
   resultSchema,
   stableSchema,
@@ -75,6 +77,10 @@ export function bodyOf(message: Message): Uint8Array {
       return encodeCheckpoint(message);
     case "stable":
       return stableSchema.encode(message);
+    case "fetch-records":
+      return fetchRecordsSchema.encode(message);
+    case "records":
+      return recordsSchema.encode(message);
     case "request":
       return message.request.signed.body;
     case "reply":
@@ -162,6 +168,12 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
       const { certificate } = stableSchema.decode(body);
       return certificate === undefined ? "malformed" : { kind, certificate };
     }
+    case "fetch-records": {
+      const range = fetchRecordsSchema.decode(body);
+      return range.from === 0 || range.from > range.to ? "malformed" : { kind, ...range };
+    }
+    case "records":
+      return { kind, ...recordsSchema.decode(body) };
     case "request":
     case "reply":
     case "read":
@@ -221,6 +233,8 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "fetch":
     case "chunk":
     case "stable":
+    case "fetch-records":
+    case "records":
       return undefined;
     default:
       return unreachable(message);

@@ -61,7 +61,9 @@ export type Note =
   | { readonly kind: "recorded"; readonly height: number; readonly finalSequence: Sequence; readonly block: Block }
   | { readonly kind: "queried"; readonly digest: Digest }
   | { readonly kind: "stable"; readonly slot: number; readonly height: number }
-  | { readonly kind: "suspected"; readonly view: number };
+  | { readonly kind: "suspected"; readonly view: number }
+  /** The view now reaches a stable checkpoint, by records of other nodes. */
+  | { readonly kind: "caught-up"; readonly slot: number; readonly height: number };
 
 /** What one turn asks of the world. */
 export interface Effects {
@@ -69,10 +71,12 @@ export interface Effects {
   readonly send: Send[];
   readonly reply: ReplyTo[];
   readonly notes: Note[];
+  /** The store now holds more than this object follows: perform the rest, then start anew from the store. */
+  reload: boolean;
 }
 
 export function noEffects(): Effects {
-  return { persist: [], send: [], reply: [], notes: [] };
+  return { persist: [], send: [], reply: [], notes: [], reload: false };
 }
 
 /** A slot of this cluster's log that is decided: what `cross` knows of an engine. */

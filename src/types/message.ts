@@ -4,7 +4,7 @@
 
 import type { Block, Request } from "./block.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot } from "./ids.js";
-import type { AccountState, Certificate, Signed, WireReply } from "./schema.js";
+import type { AccountState, Certificate, RecordItem, Signed, WireReply } from "./schema.js";
 
 /** One node's statement about one entry of one cluster's log. */
 export interface Vote {
@@ -104,6 +104,22 @@ export interface Stable {
   readonly certificate: Certificate;
 }
 
+/** Asks for records of the own cluster's view, both ends included. */
+export interface FetchRecords {
+  readonly kind: "fetch-records";
+  readonly from: number;
+  readonly to: number;
+  /** With blocks and certificates, the lowest first; else the records alone, those at the upper end. */
+  readonly blocks: boolean;
+}
+
+export interface Records {
+  readonly kind: "records";
+  /** Height of the first; the others follow without a gap. */
+  readonly from: number;
+  readonly items: readonly RecordItem[];
+}
+
 export interface ClientRequest {
   readonly kind: "request";
   readonly request: Request;
@@ -143,7 +159,9 @@ export type NodeMessage =
   | Fetch
   | Chunk
   | Checkpoint
-  | Stable;
+  | Stable
+  | FetchRecords
+  | Records;
 
 /** What clients and nodes say to each other. */
 export type ClientMessage = ClientRequest | Reply | Read | ReadReply;
@@ -183,6 +201,8 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   fetch: { number: 19, signed: "never", block: false },
   chunk: { number: 20, signed: "never", block: true },
   checkpoint: { number: 24, signed: "always", block: false },
+  "fetch-records": { number: 26, signed: "never", block: false },
+  records: { number: 27, signed: "never", block: false },
   stable: { number: 28, signed: "never", block: false },
   // 21 PREPARE, 22 PROMISE, 23 NEW-VIEW, 25 VIEW-CHANGE: kept for view changes
 };
