@@ -311,7 +311,7 @@ export class TestNetwork {
       for (const [to, messages] of plan.outbound) for (const bytes of messages) this.post(node.info.key, to, bytes);
       node.inbox.push(...plan.inbound);
       node.notes.push(...plan.notes);
-      node.reloading = plan.reload;
+      node.reloading ||= plan.reload;
     }
   }
 
