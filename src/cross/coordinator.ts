@@ -56,8 +56,8 @@ export class Coordinator {
       engine: this.engine,
       decisions: this.decisions,
       lastFinal: options.lastFinal,
-      body: (digest) => this.#bodies.get(digest),
-      isDone: (digest) => this.#isDone(digest),
+      body: this.body.bind(this),
+      isDone: this.#isDone.bind(this),
     });
   }
 
@@ -67,7 +67,7 @@ export class Coordinator {
     return output;
   }
 
-  /** The log's clock is behind a known final: the primary should propose the next block or a no-op at once (3.3). */
+  /** Is the log's clock behind a known final? Then the primary proposes the next block or a no-op at once (3.3). */
   get isClockBehind(): boolean {
     return this.#highestFinal > this.engine.lastSequence;
   }
@@ -204,7 +204,6 @@ export class Coordinator {
     this.#absorb(this.engine.step({ kind: "decision", decided: { entry, certificate } }));
   }
 
-  /** A checked certificate that was asked for (3.4). */
   onCertificate(decided: { readonly entry: Entry; readonly certificate: Complete["certificates"][number] }): void {
     const { entry } = decided;
     if (this.#isLate(entry.digest)) return;

@@ -22,7 +22,7 @@ export interface Evaluation {
 /** The state that a block meets. Ids are added to it at once, accounts are changed by `settle`'s outcome only. */
 export interface EvaluationState {
   readonly isClient: (key: PublicKey) => boolean;
-  readonly ids: ConsumedIds;
+  readonly ids: Pick<ConsumedIds, "has" | "add">;
   readonly read: (account: AccountId) => AccountValue | undefined;
 }
 

@@ -9,10 +9,10 @@ import { resultCode } from "../types/codes.js";
 import type { ClusterId, Sequence } from "../types/ids.js";
 import type { Topology } from "../types/topology.js";
 import { Accounts } from "./accounts.js";
-import { settle } from "./apply.js";
+import { consumedRequests, settle } from "./apply.js";
 import { ConsumedIds } from "./consumed.js";
-import type { AccountValue } from "./engine.js";
-import { evaluate } from "./evaluate.js";
+import type { AccountValue, ConsumedRequest } from "./engine.js";
+import { type EvaluationState, evaluate } from "./evaluate.js";
 import { type Part, partsOf } from "./parts.js";
 import { FOREIGN, OK } from "./rules.js";
 
@@ -42,26 +42,53 @@ export function replayer(topology: Topology, members: Members, cluster: ClusterI
   let verdicts = new Uint8Array(0);
 
   return {
-    apply(block, { time, results }) {
-      if (results.length !== block.operations) {
-        return `${results.length} results recorded for ${block.operations} operations`;
-      }
-      const parts = partsOf({ topology, cluster, block });
-      const evaluation = evaluate({ block, recordTime: time }, parts, state);
-      for (let i = 0; i < parts.length; i++) {
-        const verdict = evaluation.verdicts[i] as number;
-        const result = results[i] as number;
-        if (isConsistent({ part: parts[i] as Part, cluster, verdict, result })) continue;
-        return `operation ${i}: ${nameOf(result)} is recorded, cluster ${cluster} finds ${nameOf(verdict)}`;
-      }
-      for (const value of settle(evaluation, parts, results)) accounts.set(value);
-      ids.sweep({ recordTime: time, added: block.requests.length });
-      verdicts = new Uint8Array(evaluation.verdicts);
+    apply(block, record) {
+      const replayed = replayRecord({ topology, cluster, block, record, state });
+      if (typeof replayed === "string") return replayed;
+      for (const value of replayed.accounts) accounts.set(value);
+      ids.sweep({ recordTime: record.time, added: block.requests.length });
+      verdicts = new Uint8Array(replayed.verdicts);
       return undefined;
     },
     accounts: () => accounts,
     verdicts: () => verdicts,
   };
+}
+
+/** What a record does to the state that it meets. */
+export interface ReplayedBlock {
+  /** Values after it of every account that it changes, ascending by account. */
+  readonly accounts: readonly AccountValue[];
+  readonly consumed: readonly ConsumedRequest[];
+  readonly verdicts: Uint8Array;
+  /** Does this cluster have a say on any operation? */
+  readonly judges: boolean;
+}
+
+/** Executes one recorded block; a text says why its results cannot be right. Adds the ids it consumes to the state's. */
+export function replayRecord(args: {
+  readonly topology: Topology;
+  readonly cluster: ClusterId;
+  readonly block: Block;
+  readonly record: Pick<ReplayedRecord, "time" | "results">;
+  readonly state: EvaluationState;
+}): ReplayedBlock | string {
+  const { topology, cluster, block, state } = args;
+  const { time, results } = args.record;
+  if (results.length !== block.operations) {
+    return `${results.length} results recorded for ${block.operations} operations`;
+  }
+  const parts = partsOf({ topology, cluster, block });
+  const evaluation = evaluate({ block, recordTime: time }, parts, state);
+  for (let i = 0; i < parts.length; i++) {
+    const verdict = evaluation.verdicts[i] as number;
+    const result = results[i] as number;
+    if (isConsistent({ part: parts[i] as Part, cluster, verdict, result })) continue;
+    return `operation ${i}: ${nameOf(result)} is recorded, cluster ${cluster} finds ${nameOf(verdict)}`;
+  }
+  const accounts = settle(evaluation, parts, results);
+  const judges = parts.some((part) => part.judges);
+  return { accounts, consumed: consumedRequests(evaluation, results), verdicts: evaluation.verdicts, judges };
 }
 
 /** Can the result be right, given what this cluster alone knows? */

@@ -23,7 +23,7 @@ export function entryOfStored(cluster: ClusterId, stored: LogEntry): Entry {
   return { cluster, view, round, slot, sequence: stored.sequence as Sequence, digest: toHex<Digest>(stored.digest) };
 }
 
-function storedEntry(entry: Entry | undefined): LogEntry | undefined {
+export function storedEntry(entry: Entry | undefined): LogEntry | undefined {
   if (entry === undefined) return undefined;
   const { view, round, slot, sequence, digest } = entry;
   return { view, round, slot, sequence, digest: fromHex(digest) };

@@ -3,9 +3,10 @@
 // bytes is the order of heights, slots and times. Builders make keys, `describeKey` reads them back; nobody else cuts
 // keys apart.
 
-import { bytes, schema, u53 } from "../types/codec.js";
+import { bytes, nested, schema, u53 } from "../types/codec.js";
 import type { AccountId, Digest, PublicKey } from "../types/ids.js";
 import { fromHex, toHex } from "../types/ids.js";
+import { certificateSchema } from "../types/schema.js";
 
 /** Table -> first byte of its keys. What each holds: key -> value. */
 export const TABLES = {
@@ -25,6 +26,7 @@ export const TABLES = {
   height: 14, // block digest -> heightSchema: the record of a block
   progress: 15, // (one key) -> progressSchema: how far the log is recorded without a gap
   said: 16, // (one key) -> checkpointSchema: the newest CHECKPOINT that the node signed
+  catchup: 17, // (one key) -> catchUpSchema: the node is in the middle of taking records from others
 } as const;
 export type Table = keyof typeof TABLES;
 
@@ -33,6 +35,9 @@ export const placedSchema = schema({ slot: u53(1), sequence: u53(2) });
 export const heightSchema = schema({ height: u53(1) });
 /** The highest block's slot with all slots up to it recorded or no-ops, and the running hash of their digests. */
 export const progressSchema = schema({ slot: u53(1), placed: bytes(2, 32) });
+
+/** The first height that came from other nodes, and the checkpoint certificate up to which they come. */
+export const catchUpSchema = schema({ from: u53(1), certificate: nested(2, certificateSchema) });
 
 /** Facts of the meta table that opening a store checks or tools need. */
 export type MetaName = "network" | "node" | "schema" | "topology";
@@ -88,6 +93,10 @@ export function checkpointKey(): Uint8Array {
 
 export function saidKey(): Uint8Array {
   return key("said");
+}
+
+export function catchUpKey(): Uint8Array {
+  return key("catchup");
 }
 
 export function progressKey(): Uint8Array {
@@ -164,6 +173,7 @@ export function describeKey(key: Uint8Array): string {
     case "checkpoint":
     case "progress":
     case "said":
+    case "catchup":
       return table;
   }
 }

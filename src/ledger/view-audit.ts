@@ -3,15 +3,15 @@
 // riding and is audited by itself. Needs nobody's word: the topology's keys and the genesis accounts are all it trusts.
 
 import { decodeBlock } from "../cluster/block.js";
-import { checkCertificate } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";
 import { clusterOfAccount } from "../cluster/shards.js";
 import type { Verifier } from "../crypto/signature.js";
 import { type Block, isNoOp } from "../types/block.js";
 import { resultCode, resultNumber } from "../types/codes.js";
 import { type ClusterId, type Digest, type Sequence, showSequence, toHex } from "../types/ids.js";
-import { type Certificate, committedSchema } from "../types/schema.js";
+import { committedSchema } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
+import { judgeCertificates } from "./evidence.js";
 import {
   type AuditedNode,
   type Fault,
@@ -276,33 +276,11 @@ function checkCertificates(
   if (toHex(stored.digest) !== record.digest) {
     return { code: "wrong-certificate", reason: `certificates of block ${short(toHex(stored.digest))}` };
   }
-  const certified = stored.certificates.map(({ cluster }) => cluster);
-  if (!sameNumbers(certified, block.clusters)) {
-    const reason = `certificates of clusters ${certified.join(", ")}, the block's are ${block.clusters.join(", ")}`;
-    return { code: "missing-certificate", reason };
-  }
-  const holder = context.members.clusterOf(node.cluster).model;
-  for (const [i, certificate] of stored.certificates.entries()) {
-    const expected = { digest: record.digest, clusters: block.clusters, holder };
-    const fault = judgeCertificate(certificate, record.sequences[i] as Sequence, expected, context);
-    if (fault !== undefined) return fault;
-  }
-  return undefined;
-}
-
-function judgeCertificate(
-  certificate: Certificate,
-  sequence: Sequence,
-  expected: Parameters<typeof checkCertificate>[2],
-  context: ViewContext,
-): Fault | undefined {
-  const checked = checkCertificate(certificate, context, expected);
-  if (!checked.ok) {
-    return { code: "wrong-certificate", reason: `certificate of cluster ${certificate.cluster}: ${checked.reason}` };
-  }
-  if (checked.entry.sequence === sequence) return undefined;
-  const reason = `the vector says ${showSequence(sequence)}, the certificate ${showSequence(checked.entry.sequence)}`;
-  return { code: "wrong-vector", reason };
+  const { certificates } = stored;
+  return judgeCertificates(
+    { certificates, record, block, holder: context.members.clusterOf(node.cluster).model },
+    context,
+  );
 }
 
 /** What a block's applied transfers add to the balances of each cluster; all of them together add nothing. */

@@ -1,42 +1,59 @@
 // How a node that missed part of its cluster's log comes back (protocol 6): slots it lacks are asked for, its CHECKPOINT
-// is said again until it is stable. Here are the timers of that, and who is told what; each rule is in its own file. It
-// asks its own cluster only, and believes certificates, not nodes.
+// is said again until it is stable, and what its peers have forgotten it takes from their ledgers. Here are the timers
+// of that, and who is told what; each rule is in its own file. It asks its own cluster only, and believes certificates,
+// not nodes.
 
+import type { BlockContext } from "../cluster/block.js";
 import { checkpointOf } from "../cluster/checkpoint.js";
-import type { Members } from "../cluster/members.js";
+import type { StableCheckpoint } from "../intra/checkpoint.js";
 import type { ClusterLog } from "../intra/engine.js";
-import type { Effects } from "../types/effects.js";
+import type { Effects, Reader } from "../types/effects.js";
 import type { NodeRef, Slot } from "../types/ids.js";
-import type { Checkpoint, Verified } from "../types/message.js";
+import type { Checkpoint, FetchRecords, Records, Verified } from "../types/message.js";
 import type { Certificate } from "../types/schema.js";
 import { Timers } from "../viewchange/timers.js";
+import { Appender } from "./appender.js";
 import { Gaps } from "./gaps.js";
+import { RecordFetcher } from "./record-fetcher.js";
+import { RecordServer } from "./record-server.js";
 import type { Recorder } from "./recorder.js";
 import type { Now } from "./replica.js";
 import type { Restored } from "./restore.js";
 import { type RecordedPoint, Truncation } from "./truncation.js";
 
-export interface CatchUpOptions {
+export interface CatchUpOptions extends BlockContext {
   readonly self: NodeRef;
-  readonly members: Members;
+  readonly reader: Reader;
   readonly engine: ClusterLog;
   readonly recorder: Recorder;
-  readonly restored: Pick<Restored, "checkpoint" | "said">;
-  /** Before a missing slot is asked for: it is most likely under way. */
-  readonly delayMs: number;
+  readonly restored: Pick<Restored, "checkpoint" | "said" | "catchUp">;
 }
+
+type TimerName = "gap" | "checkpoint" | "records";
 
 export class CatchUp {
   readonly #options: CatchUpOptions;
-  readonly #timers = new Timers<"gap" | "checkpoint">();
+  readonly #timers = new Timers<TimerName>();
   readonly #gaps: Gaps;
   readonly #truncation: Truncation;
+  readonly #fetcher: RecordFetcher;
+  readonly #server: RecordServer;
+  readonly #appender: Appender;
+  #isAppending = false;
+  /** Did this node's own execution make a record in this turn? Then the store is behind what is appended to. */
+  #isRecording = false;
+  /** The height when the timer of records was last looked at. */
+  #seen = 0;
 
   constructor(options: CatchUpOptions) {
-    const { restored } = options;
+    const { restored, recorder, reader, self } = options;
     this.#options = options;
     this.#gaps = new Gaps(options);
     this.#truncation = new Truncation({ ...options, stable: restored.checkpoint, said: restored.said });
+    this.#fetcher = new RecordFetcher({ ...options, head: () => recorder.head });
+    this.#server = new RecordServer(reader);
+    this.#appender = new Appender({ ...options, cluster: self.cluster }, restored.catchUp?.decided ?? []);
+    if (restored.catchUp !== undefined) this.#isAppending = this.#fetcher.begin(restored.catchUp.target);
   }
 
   /** Monotonic time at which a tick is due; undefined: no need. */
@@ -46,8 +63,15 @@ export class CatchUp {
 
   /** Is a checkpoint stable that this node's own records have not reached? */
   get isBehind(): boolean {
-    return this.#truncation.waiting !== undefined;
+    return this.#isAppending || this.#truncation.waiting !== undefined;
   }
+
+  /** The view grows by records of others. Execution, which knows nothing of them, must rest until the node is reloaded. */
+  get isAppending(): boolean {
+    return this.#isAppending;
+  }
+
+  // ---- what is stable
 
   /** Could this proof still be news? */
   wants(certificate: Certificate): boolean {
@@ -60,6 +84,11 @@ export class CatchUp {
     if (checkpoint !== undefined) this.#truncation.learn({ checkpoint, certificate }, out);
   }
 
+  /** Takes records at once instead of waiting whether the node comes by itself. */
+  urge(now: Now, out: Effects): void {
+    if (this.#begin()) this.#ask(now, out);
+  }
+
   onCheckpoint(verified: Verified<Checkpoint>, out: Effects): void {
     this.#truncation.onCheckpoint(verified, out);
   }
@@ -70,13 +99,16 @@ export class CatchUp {
   }
 
   onRecord(point: RecordedPoint, out: Effects): void {
+    this.#isRecording = true;
     this.#truncation.onRecord(point, out);
   }
 
   /** The slots that were forgotten now. */
   forget(out: Effects): readonly Slot[] {
-    return this.#truncation.forget(out);
+    return this.#isAppending ? [] : this.#truncation.forget(out);
   }
+
+  // ---- slots
 
   heard(verified: Verified): void {
     this.#gaps.heard(verified);
@@ -86,29 +118,96 @@ export class CatchUp {
     this.#gaps.decided(slot);
   }
 
+  // ---- records
+
+  /** Is there a question under way that RECORDS could answer? */
+  get wantsRecords(): boolean {
+    return this.#fetcher.isWaiting;
+  }
+
+  onFetchRecords(verified: Verified<FetchRecords>, out: Effects): void {
+    this.#server.onFetchRecords(verified, out.send);
+  }
+
+  onRecords(verified: Verified<Records>, now: Now, out: Effects): void {
+    const target = this.#fetcher.target;
+    const records = this.#fetcher.onRecords(verified, now, out);
+    if (target === undefined || this.#fetcher.isWaiting) return;
+    // What its own execution did in this turn is not in the store yet; the same is asked for again.
+    if (!this.#isRecording) {
+      if (records.length > 0) this.#startAppending(target, out);
+      for (const record of records) this.#appender.append(record, out);
+    }
+    if (this.#options.recorder.head.height >= target.checkpoint.height) return;
+    if (this.#fetcher.hasSource(now)) this.#ask(now, out);
+  }
+
+  #startAppending(target: StableCheckpoint, out: Effects): void {
+    if (this.#isAppending) return;
+    this.#isAppending = true;
+    this.#appender.begin(target, this.#options.recorder.head.height + 1, out);
+  }
+
+  // ---- time
+
   onTick(now: Now, out: Effects): void {
     for (const name of this.#timers.due(now.tick)) {
       if (name === "checkpoint") this.#truncation.repeat(out.send);
+      else if (name === "records") this.#onRecordsTimer(now, out);
       else if (!this.#gaps.hasMoved()) this.#gaps.ask(out.send);
       else this.#timers.stop(name);
     }
   }
 
+  /** Nobody has answered in time; or nothing was asked, since the node may come by itself: has it moved? */
+  #onRecordsTimer(now: Now, out: Effects): void {
+    if (this.#fetcher.target !== undefined) return this.#fetcher.onTimer(now, out.send);
+    if (this.#options.recorder.head.height > this.#seen) this.#timers.stop("records");
+    else if (this.#begin()) this.#fetcher.onTimer(now, out.send);
+  }
+
+  #begin(): boolean {
+    const target = this.#truncation.waiting;
+    return target !== undefined && this.#fetcher.target === undefined && this.#fetcher.begin(target);
+  }
+
+  #ask(now: Now, out: Effects): void {
+    // Its delay begins anew with each question.
+    this.#timers.stop("records");
+    this.#fetcher.ask(now, out.send);
+  }
+
   /** After each event: what must be watched from now on, and what need not any more. */
   review(now: Now, out: Effects): void {
+    // By itself after all.
+    if (!this.#isAppending && this.#truncation.waiting === undefined) this.#fetcher.stop();
     this.#gaps.goOn(out.send);
     this.#watch("gap", this.#gaps.isOpen, now);
     this.#watch("checkpoint", this.#truncation.isUnstable, now);
+    this.#watch("records", this.isBehind, now);
   }
 
-  endTurn(): void {
+  /** After everything else of the turn was written. */
+  finish(out: Effects): void {
+    const { recorder } = this.#options;
+    const target = this.#fetcher.target;
+    if (this.#isAppending && target !== undefined && recorder.head.height >= target.checkpoint.height) {
+      this.#appender.finish(target, this.#truncation.forgotten, out);
+      const { slot, height } = target.checkpoint;
+      out.notes.push({ kind: "caught-up", slot, height });
+      out.reload = true;
+    }
+    this.#isRecording = false;
     this.#truncation.endTurn();
+    this.#server.endTurn();
+    this.#appender.endTurn();
   }
 
-  #watch(name: "gap" | "checkpoint", isNeeded: boolean, now: Now): void {
+  #watch(name: TimerName, isNeeded: boolean, now: Now): void {
     if (!isNeeded) this.#timers.stop(name);
     else if (!this.#timers.isRunning(name)) {
-      this.#timers.start(name, { now: now.tick, delay: this.#options.delayMs });
+      if (name === "records") this.#seen = this.#options.recorder.head.height;
+      this.#timers.start(name, { now: now.tick, delay: this.#options.topology.timers.intraMs });
     }
   }
 }

@@ -24,7 +24,7 @@ import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
 import { expiredReplies } from "./prune.js";
 import { type Now, Replica } from "./replica.js";
-import { genesisWrites, restore } from "./restore.js";
+import { genesisWrites, type Restored, restore } from "./restore.js";
 import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
 
 export interface HostOptions {
@@ -62,7 +62,8 @@ const ANNOUNCE_EVERY_MS = 5000;
 export class Host {
   readonly #options: HostOptions;
   readonly #store: Store;
-  readonly #replica: Replica;
+  readonly #blockContext: BlockContext;
+  #replica: Replica;
   readonly #ingress: Ingress;
   readonly #transport: Transport;
   readonly #context: TurnContext;
@@ -106,12 +107,7 @@ export class Host {
     }
   }
 
-  private constructor(
-    options: HostOptions,
-    store: Store,
-    restored: Awaited<ReturnType<typeof restore>>,
-    context: BlockContext,
-  ) {
+  private constructor(options: HostOptions, store: Store, restored: Restored, context: BlockContext) {
     const { topology, node, seed, log } = options;
     const { members } = context;
     this.#options = options;
@@ -119,15 +115,14 @@ export class Host {
     this.#self = { cluster: node.cluster, node: node.index };
     this.#announcements = new Announcements(members);
     this.#decodeBlock = (bytes) => decodeStored(bytes, context);
-    const decodeBlock = this.#decodeBlock;
-    this.#replica = new Replica({ ...context, self: this.#self, reader: store, restored, decodeBlock });
-    const replica = this.#replica;
+    this.#blockContext = context;
     const onRejected = (code: string) => this.#metrics.onRejected(code);
+    this.#replica = this.#makeReplica(restored);
     this.#ingress = new Ingress({
       ...context,
       self: this.#self,
-      knownBlock: (digest) => replica.knownBlock(digest),
-      wants: (message) => replica.wants(message),
+      knownBlock: (digest) => this.#replica.knownBlock(digest),
+      wants: (message) => this.#replica.wants(message),
       onRejected: (code, from, kind) => {
         onRejected(code);
         log.debug({ code, from, kind }, "rejected");
@@ -165,6 +160,11 @@ export class Host {
       signer: ed25519Signer(seed),
       keyOf: (ref) => (members.node(ref) as NodeInfo).key,
     };
+  }
+
+  #makeReplica(restored: Restored): Replica {
+    const [self, reader, decodeBlock] = [this.#self, this.#store, this.#decodeBlock];
+    return new Replica({ ...this.#blockContext, self, reader, restored, decodeBlock });
   }
 
   async status(): Promise<NodeStatus> {
@@ -242,7 +242,15 @@ export class Host {
     if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: true });
     this.#send(plan);
     for (const note of plan.notes) this.#onNote(note);
+    if (plan.reload) await this.#reload();
     this.#metrics.onTurn(performance.now() - started);
+  }
+
+  /** The store has moved on without the replica, which is made anew. What arrives meanwhile waits; sockets stay. */
+  async #reload(): Promise<void> {
+    const restored = await restore(this.#store, this.#blockContext, this.#self.cluster);
+    this.#replica = this.#makeReplica(restored);
+    this.#inbox = [{ kind: "tick" }, ...this.#inbox];
   }
 
   #send(plan: TurnPlan): void {
@@ -258,7 +266,8 @@ export class Host {
       this.#stableHeight = note.height;
       if (now().tick - this.#announced >= ANNOUNCE_EVERY_MS) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
-    } else if (note.kind === "suspected") log.info({ view: note.view }, "primary is slow");
+    } else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
+    else if (note.kind === "suspected") log.info({ view: note.view }, "primary is slow");
   }
 
   #announce(topic: "heights" | "views"): void {

@@ -146,6 +146,8 @@ export class Ingress {
       case "checkpoint":
       case "stable":
       case "view-query":
+      case "fetch-records":
+      case "records":
         return isOwn ? undefined : "not-allowed";
       case "prepare":
       case "promise":

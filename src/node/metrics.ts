@@ -47,6 +47,7 @@ export class Metrics {
       case "queried":
       case "stable":
       case "suspected":
+      case "caught-up":
         this.#other.inc({ kind: note.kind });
         break;
       case "decided":

@@ -6,21 +6,11 @@ import type { Ordered } from "../cross/outlet.js";
 import { digestOf } from "../crypto/hash.js";
 import type { ExecutedBlock, OrderedBlock } from "../execution/engine.js";
 import type { StateRoot } from "../execution/root.js";
-import {
-  accountKey,
-  certificatesKey,
-  expiryKey,
-  heightKey,
-  heightSchema,
-  progressKey,
-  progressSchema,
-  recordKey,
-  replyKey,
-} from "../ledger/keys.js";
+import { progressKey, progressSchema } from "../ledger/keys.js";
 import { encodeRecord, type LedgerRecord, recordHash } from "../ledger/records.js";
 import type { Write } from "../types/effects.js";
 import { type Digest, fromHex, type Sequence, type Slot } from "../types/ids.js";
-import { committedSchema, storedAccountSchema, storedReplySchema } from "../types/schema.js";
+import { type MadeRecord, recordRows } from "./records.js";
 
 /** The end of the view as it is on disk. */
 export interface Head {
@@ -41,6 +31,11 @@ export interface Recorded {
   readonly hash: Digest;
   /** The delivered prefix of the log after this record. */
   readonly progress: Progress;
+}
+
+/** A record with where it is in the log, and with what the state root needs of it. */
+export interface AppendedRecord extends MadeRecord, Pick<ExecutedBlock, "ordered"> {
+  readonly slot: Slot;
 }
 
 export const NO_PROGRESS: Progress = { slot: 0, placed: "0".repeat(64) as Digest };
@@ -109,35 +104,33 @@ export class Recorder {
       time: recordTime,
       results: executed.results,
     };
-    const encoded = encodeRecord(record);
-    const hash = recordHash(encoded);
-    const digest = fromHex(block.digest);
-    persist.push(
-      { key: recordKey(height), value: encoded },
-      { key: certificatesKey(height), value: committedSchema.encode({ digest, certificates: ordered.certificates }) },
-      { key: heightKey(block.digest), value: heightSchema.encode({ height }) },
-    );
-    for (const { account, balance, owner } of executed.accounts) {
-      const value = storedAccountSchema.encode({ balance, owner: owner === undefined ? NO_BYTES : fromHex(owner) });
-      persist.push({ key: accountKey(account), value });
-    }
-    for (const { request, results } of executed.consumed) {
-      const { client, nonce, validUntil } = request;
-      const reply = { request: fromHex(request.hash), validUntil, height, sequence: finalSequence, digest, results };
-      persist.push({ key: replyKey(client, nonce), value: storedReplySchema.encode(reply) });
-    }
-    if (executed.consumed.length > 0) {
-      const last = executed.consumed.reduce((latest, { request }) => Math.max(latest, request.validUntil), 0);
-      persist.push({ key: expiryKey(last, height), value: NO_BYTES });
-    }
-    this.#root.apply(executed);
-    this.#head = { height, hash, time: recordTime, finalSequence };
-    this.#recorded.set(ordered.slot, block.digest);
-    if (this.#advance()) {
-      const { slot, placed } = this.#progress;
-      persist.push({ key: progressKey(), value: progressSchema.encode({ slot, placed: fromHex(placed) }) });
-    }
+    const { results: _, ...changes } = executed;
+    const { certificates, slot } = ordered;
+    const hash = this.append({ record, encoded: encodeRecord(record), certificates, slot, ...changes }, persist);
+    if (this.#advance()) persist.push(this.#progressRow());
     return { record, hash, progress: this.#progress };
+  }
+
+  /** Writes the next record of the view, from wherever it comes, and returns its hash. */
+  append(made: AppendedRecord, persist: Write[]): Digest {
+    const { record, encoded, slot } = made;
+    const { height, time, finalSequence, digest } = record;
+    if (height !== this.#head.height + 1) throw new Error(`record ${height} follows record ${this.#head.height}`);
+    persist.push(...recordRows(made));
+    this.#root.apply(made);
+    const hash = recordHash(encoded);
+    this.#head = { height, hash, time, finalSequence };
+    this.#recorded.set(slot, digest);
+    return hash;
+  }
+
+  /** A checkpoint proves that all slots up to this one are recorded or no-ops. Returns what lies above. */
+  reach(slot: Slot, persist: Write[]): readonly Slot[] {
+    const upTo = [...this.#recorded].filter(([each]) => each <= slot).sort(([a], [b]) => a - b);
+    for (const [each, digest] of upTo) this.#place(each, digest);
+    if (this.#progress.slot !== slot) throw new Error(`slot ${slot} of a checkpoint has no record`);
+    persist.push(this.#progressRow());
+    return [...this.#recorded.keys()];
   }
 
   /** The state root after the last record, with what was placed up to the gapless prefix (protocol 6). */
@@ -151,13 +144,20 @@ export class Recorder {
       const slot = this.#passed + 1;
       const digest = this.#recorded.get(slot);
       if (digest !== undefined) {
-        const placed = digestOf(Buffer.concat([fromHex(this.#progress.placed), fromHex(digest)]));
-        this.#progress = { slot, placed };
-        this.#recorded.delete(slot);
+        this.#place(slot, digest);
       } else if (!this.#isNoOp(slot)) return this.#progress.slot > before;
       this.#passed = slot;
     }
   }
-}
 
-const NO_BYTES = new Uint8Array(0);
+  #place(slot: Slot, digest: Digest): void {
+    const placed = digestOf(Buffer.concat([fromHex(this.#progress.placed), fromHex(digest)]));
+    this.#progress = { slot, placed };
+    this.#recorded.delete(slot);
+  }
+
+  #progressRow(): Write {
+    const { slot, placed } = this.#progress;
+    return { key: progressKey(), value: progressSchema.encode({ slot, placed: fromHex(placed) }) };
+  }
+}

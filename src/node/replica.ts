@@ -4,7 +4,6 @@
 
 import type { BlockContext } from "../cluster/block.js";
 import { noOpBlock } from "../cluster/block.js";
-import { decidedOf } from "../cluster/certificate.js";
 import { Coordinator } from "../cross/coordinator.js";
 import type { Ordered } from "../cross/outlet.js";
 import type { ExecutionStep } from "../execution/engine.js";
@@ -12,15 +11,16 @@ import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
 import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
-import { type Block, isNoOp } from "../types/block.js";
+import type { Block } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { type Chunk, type Result, unreachable, type Verified } from "../types/message.js";
-import { type Certificate, storedSlotSchema } from "../types/schema.js";
+import { type Result, unreachable, type Verified } from "../types/message.js";
+import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Alarms } from "./alarms.js";
 import { CatchUp } from "./catchup.js";
+import { takeCertificates, takeChunk } from "./evidence.js";
 import { Fetcher } from "./fetcher.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
@@ -87,8 +87,7 @@ export class Replica {
       recorded: restored.recorded,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
-    const [engine, recorder, delayMs] = [this.coordinator.engine, this.#recorder, topology.timers.intraMs];
-    this.#catchUp = new CatchUp({ self, members, engine, recorder, restored, delayMs });
+    this.#catchUp = new CatchUp({ ...options, engine: this.coordinator.engine, recorder: this.#recorder });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
       topology,
@@ -183,6 +182,8 @@ export class Replica {
         const { engine } = this.coordinator;
         return message.view > engine.view || (message.view === engine.view && !engine.isOpen);
       }
+      case "records":
+        return this.#catchUp.wantsRecords;
       default:
         return true;
     }
@@ -202,7 +203,7 @@ export class Replica {
         this.#intake.refuse(event, event.code, out);
         break;
       case "read":
-        this.#intake.onRead(event, out);
+        if (!this.#catchUp.isAppending) this.#intake.onRead(event, out);
         break;
       case "tick":
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
@@ -228,9 +229,9 @@ export class Replica {
       if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
     }
     this.#changed.clear();
+    this.#catchUp.finish(out);
     this.coordinator.endTurn();
     this.#queries.endTurn();
-    this.#catchUp.endTurn();
     this.#intake.endTurn();
   }
 
@@ -250,11 +251,12 @@ export class Replica {
       case "commit":
         return this.coordinator.onCommit({ ...verified, message });
       case "result":
+        if (this.#catchUp.isAppending) return;
         this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
         return this.#execute(out);
       case "accept-query":
         // The door leaves only evidence that it could check; others' decisions oblige this cluster, too (3.4).
-        if (message.evidence !== undefined) this.#onCertificate(message.digest, message.evidence);
+        if (message.evidence !== undefined) takeCertificates(this.coordinator, message.digest, [message.evidence]);
         return this.#queries.onAcceptQuery({ ...verified, message }, out.send);
       case "unknown":
         return this.#queries.onUnknown({ ...verified, message }, out.send);
@@ -262,12 +264,10 @@ export class Replica {
         if (message.slot !== undefined && this.#catchUp.showBelow(message.slot, verified.from, out)) return;
         return this.#queries.onFetch({ ...verified, message }, out.send);
       case "committed":
-        // The door has checked each certificate against the block and left its entry to be read from it.
-        for (const certificate of message.certificates) this.#onCertificate(message.digest, certificate);
-        return;
+        return takeCertificates(this.coordinator, message.digest, message.certificates);
       case "chunk":
         if (message.certificates.length === 0 && !this.#fetcher.wants(message.digest)) return;
-        return this.#onChunk(message);
+        return takeChunk(this.coordinator, this.#options.self.cluster, message);
       case "checkpoint":
         this.#catchUp.onCheckpoint({ ...verified, message }, out);
         return this.#forgetStable(out);
@@ -281,22 +281,13 @@ export class Replica {
       case "view-change":
       case "new-view":
         return this.coordinator.onViewMessage({ ...verified, message });
+      case "fetch-records":
+        return this.#catchUp.onFetchRecords({ ...verified, message }, out);
+      case "records":
+        return this.#catchUp.onRecords({ ...verified, message }, now, out);
       default:
         unreachable(message);
     }
-  }
-
-  #onChunk({ digest, certificates, block }: Chunk): void {
-    const isOwn = ({ cluster }: Certificate) => cluster === this.#options.self.cluster;
-    // First where the own cluster has it: else a primary that is behind would give the block another slot.
-    for (const certificate of certificates.filter(isOwn)) this.#onCertificate(digest, certificate);
-    if (!isNoOp(block)) this.coordinator.onBody(block);
-    for (const certificate of certificates) if (!isOwn(certificate)) this.#onCertificate(digest, certificate);
-  }
-
-  #onCertificate(digest: Digest, certificate: Certificate): void {
-    const decided = decidedOf(digest, certificate);
-    if (decided !== undefined) this.coordinator.onCertificate(decided);
   }
 
   #placedAt(digest: Digest): number | undefined {
@@ -341,6 +332,7 @@ export class Replica {
   /** Gives execution what was delivered, as far as it takes blocks: it may wait for other clusters' verdicts. */
   #execute(out: Effects): void {
     const { execution } = this.#options.restored;
+    if (this.#catchUp.isAppending) return;
     while (this.#backlog.length > 0 && execution.pending < limits.undeliveredMax) {
       this.#absorbExecution(execution.deliver(this.#recorder.order(this.#backlog.shift() as Ordered)), out);
     }

@@ -13,6 +13,9 @@ import {
   accountKey,
   accountOfKey,
   blockKey,
+  catchUpKey,
+  catchUpSchema,
+  certificatesKey,
   checkpointKey,
   heightKey,
   idOfReplyKey,
@@ -28,11 +31,13 @@ import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger
 import type { Store } from "../ledger/store.js";
 import { type Block, requestId } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import type { Write } from "../types/effects.js";
+import type { Decided, Write } from "../types/effects.js";
 import { type ClusterId, type Digest, fromHex, type PublicKey, type Slot, toHex, type View } from "../types/ids.js";
 import type { Checkpoint, NewView, Verified } from "../types/message.js";
 import {
+  type Certificate,
   certificateSchema,
+  committedSchema,
   type StoredSlot,
   storedAccountSchema,
   storedReplySchema,
@@ -41,6 +46,7 @@ import {
 } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
+import { ownDecision } from "./records.js";
 import { decodeNewView } from "./wire-views.js";
 
 export interface Restored {
@@ -60,6 +66,8 @@ export interface Restored {
   readonly undelivered: readonly Block[];
   /** Slots above `progress` whose blocks have records. */
   readonly recorded: ReadonlyMap<Slot, Digest>;
+  /** The node was taking records from others: up to where, and what the log holds for those it has. */
+  readonly catchUp: { readonly target: StableCheckpoint; readonly decided: readonly Decided[] } | undefined;
 }
 
 /** The rows of a new store: record 0 and the accounts the network begins with. */
@@ -82,6 +90,7 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   const slots = await readSlots(store);
   const checkpoint = readStable(store);
   const said = store.get(saidKey());
+  const catchUp = readCatchUp(store, cluster, head.height);
   const progressRow = store.get(progressKey());
   const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
   return {
@@ -95,7 +104,8 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
     slots,
     undelivered: readBlocks(store, context, slots),
-    recorded: recordedAbove(store, slots, progress.slot),
+    recorded: new Map([...recordedAbove(store, slots, progress.slot), ...appendedAbove(catchUp, progress.slot)]),
+    catchUp,
   };
 }
 
@@ -137,10 +147,14 @@ async function readSlots(store: Store): Promise<StoredSlot[]> {
 
 function readStable(store: Store): StableCheckpoint | undefined {
   const stored = store.get(checkpointKey());
-  if (stored === undefined) return undefined;
-  const certificate = certificateSchema.decode(stored);
-  const checkpoint = checkpointOf(certificate);
-  if (checkpoint === undefined) throw new CodedError("store-corrupt", "the stored checkpoint is not one");
+  return stored === undefined ? undefined : stableCheckpoint(certificateSchema.decode(stored));
+}
+
+function stableCheckpoint(certificate: Certificate | undefined): StableCheckpoint {
+  const checkpoint = certificate === undefined ? undefined : checkpointOf(certificate);
+  if (certificate === undefined || checkpoint === undefined) {
+    throw new CodedError("store-corrupt", "a stored checkpoint certificate is not one");
+  }
   return { checkpoint, certificate };
 }
 
@@ -156,6 +170,27 @@ function readView(store: Store, cluster: ClusterId): Restored["view"] {
   if (signed === undefined || message === undefined) return { view, opening: undefined };
   const from = { cluster, node: message.node };
   return { view, opening: { from, message, signed: signed.signature.length === 0 ? undefined : signed } };
+}
+
+/** Records of other nodes are in the store, but not what this node's log said of their slots. */
+function readCatchUp(store: Store, cluster: ClusterId, head: number): Restored["catchUp"] {
+  const row = store.get(catchUpKey());
+  if (row === undefined) return undefined;
+  const { from, certificate } = catchUpSchema.decode(row);
+  const decided: Decided[] = [];
+  for (let height = from; height <= head; height++) {
+    const stored = store.get(certificatesKey(height));
+    const { digest, certificates } = committedSchema.decode(stored ?? NO_BYTES);
+    const own = ownDecision(toHex(digest), certificates, cluster);
+    if (own === undefined) throw new CodedError("store-corrupt", `record ${height} has no certificate of its cluster`);
+    decided.push(own);
+  }
+  return { target: stableCheckpoint(certificate), decided };
+}
+
+function appendedAbove(catchUp: Restored["catchUp"], slot: Slot): (readonly [Slot, Digest])[] {
+  const entries = catchUp?.decided.map(({ entry }) => entry) ?? [];
+  return entries.filter((entry) => entry.slot > slot).map((entry) => [entry.slot, entry.digest]);
 }
 
 function readBlocks(store: Store, context: BlockContext, slots: readonly StoredSlot[]): Block[] {
@@ -189,6 +224,8 @@ function digestsOf({ decided, accepted, selfAssigned, committed }: StoredSlot): 
     entry === undefined ? [] : [toHex<Digest>(entry.digest)],
   );
 }
+
+const NO_BYTES = new Uint8Array(0);
 
 function decodeProgress(row: Uint8Array): Progress {
   const { slot, placed } = progressSchema.decode(row);

@@ -40,6 +40,7 @@ export class Truncation {
   /** Stable, but not yet reached by this node's own records. */
   #waiting: StableCheckpoint | undefined;
   #said: Checkpoint | undefined;
+  #forgotten: Slot;
   /** By node: the highest slot at or below the stable one for which it has sent a CHECKPOINT. */
   readonly #late = new Map<NodeIndex, Slot>();
   /** Who was shown the certificate in this turn. */
@@ -49,6 +50,7 @@ export class Truncation {
     const { members, self, stable, said, recorder } = options;
     this.#options = options;
     this.#said = said;
+    this.#forgotten = stable?.checkpoint.slot ?? 0;
     this.#checkpoints = new Checkpoints({
       cluster: members.clusterOf(self.cluster),
       stable: stable?.checkpoint.slot ?? 0,
@@ -60,6 +62,11 @@ export class Truncation {
   /** Slot of the highest stable checkpoint that is known, reached or not. */
   get stable(): Slot {
     return this.#checkpoints.stable;
+  }
+
+  /** The log on disk begins after this slot. */
+  get forgotten(): Slot {
+    return this.#forgotten;
   }
 
   /** Stable, but not yet reached by this node's own records: it is behind. */
@@ -129,6 +136,7 @@ export class Truncation {
     if (this.#waiting === undefined || recorder.progress.slot < this.#waiting.checkpoint.slot) return [];
     const { checkpoint, certificate } = this.#waiting;
     this.#waiting = undefined;
+    this.#forgotten = checkpoint.slot;
     // Written only now: after a restart the log begins where this says, so nothing above may be missing below it.
     out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(certificate) });
     const slots = engine.forget({ slot: checkpoint.slot, sequence: checkpoint.sequence, certificate });

@@ -20,6 +20,8 @@ export interface TurnPlan {
   /** What the node said to itself. */
   readonly inbound: readonly Event[];
   readonly notes: readonly Note[];
+  /** After all of that the replica is dropped and made anew from the store, as at a start. Events wait meanwhile. */
+  readonly reload: boolean;
 }
 
 export interface TurnContext {
@@ -63,7 +65,7 @@ function planOf(out: Effects, context: TurnContext): TurnPlan {
     }
   }
   for (const { client, message } of out.reply) push(outbound, client, sealOnce(message).envelope);
-  return { persist: out.persist, outbound, inbound, notes: out.notes };
+  return { persist: out.persist, outbound, inbound, notes: out.notes, reload: out.reload };
 }
 
 interface Sealed {

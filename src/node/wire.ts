@@ -13,10 +13,12 @@ import {
   chunkSchema,
   committedSchema,
   envelopeSchema,
+  fetchRecordsSchema,
   fetchSchema,
   querySchema,
   readReplySchema,
   readSchema,
+  recordsSchema,
   replySchema,
   resultSchema,
   stableSchema,
@@ -85,6 +87,10 @@ export function bodyOf(message: Message): Uint8Array {
     case "promise":
     case "view-change":
       return encodeViewMessage(message);
+    case "fetch-records":
+      return fetchRecordsSchema.encode(message);
+    case "records":
+      return recordsSchema.encode(message);
     case "request":
       return message.request.signed.body;
     case "reply":
@@ -179,6 +185,12 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
     case "view-change":
     case "new-view":
       return decodeViewMessage(kind, body) ?? "malformed";
+    case "fetch-records": {
+      const range = fetchRecordsSchema.decode(body);
+      return range.from === 0 || range.from > range.to ? "malformed" : { kind, ...range };
+    }
+    case "records":
+      return { kind, ...recordsSchema.decode(body) };
     case "request":
     case "reply":
     case "read":
@@ -226,6 +238,8 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "fetch":
     case "chunk":
     case "stable":
+    case "fetch-records":
+    case "records":
       return undefined;
     default:
       return unreachable(message);

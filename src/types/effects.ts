@@ -62,7 +62,9 @@ export type Note =
   | { readonly kind: "queried"; readonly digest: Digest }
   | { readonly kind: "stable"; readonly slot: number; readonly height: number }
   | { readonly kind: "suspected"; readonly view: number; readonly why: string }
-  | { readonly kind: "view"; readonly view: number; readonly isOpen: boolean };
+  | { readonly kind: "view"; readonly view: number; readonly isOpen: boolean }
+  /** The view now reaches a stable checkpoint, by records of other nodes. */
+  | { readonly kind: "caught-up"; readonly slot: number; readonly height: number };
 
 /** What one turn asks of the world. */
 export interface Effects {
@@ -70,10 +72,12 @@ export interface Effects {
   readonly send: Send[];
   readonly reply: ReplyTo[];
   readonly notes: Note[];
+  /** The store now holds more than this object follows: perform the rest, then start anew from the store. */
+  reload: boolean;
 }
 
 export function noEffects(): Effects {
-  return { persist: [], send: [], reply: [], notes: [] };
+  return { persist: [], send: [], reply: [], notes: [], reload: false };
 }
 
 /** A slot of this cluster's log that is decided: what `cross` knows of an engine. */

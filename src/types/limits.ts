@@ -43,6 +43,12 @@ export const limits = {
   queriesPerTurnMax: 16, // answers that one turn gives to one asking node
   slotsPerFetchMax: 16, // missing slots that one node is asked for at a time: what it answers in a turn
 
+  // -- catching up
+  recordsPerAnswerMax: 256, // records in one answer: with their certificates, some 50 ms of signature checks
+  recordsAnswerBytesMax: 1 << 20, // of one answer, unless a single record needs more
+  catchUpRecordsMax: 1 << 18, // a gap that records close, about 50 MiB of memory; a longer one needs the state itself
+  sourceBanMs: 30_000, // a node that gave something wrong, or nothing, is left out so long
+
   // -- time
   intraTimeoutMs: 1000, // an entry's or request's timer (protocol 2.4)
   crossTimeoutMs: 2500, // larger than the intra timer (protocol 3.4)

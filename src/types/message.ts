@@ -5,7 +5,7 @@
 import type { Block, Request } from "./block.js";
 import type { Decided } from "./effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "./ids.js";
-import type { AccountState, Certificate, Signed, Statement, WireReply } from "./schema.js";
+import type { AccountState, Certificate, RecordItem, Signed, Statement, WireReply } from "./schema.js";
 
 /** One node's statement about one entry of one cluster's log. */
 export interface Vote {
@@ -103,6 +103,22 @@ export interface Stable {
   readonly kind: "stable";
   /** q equal CHECKPOINTs of different nodes. */
   readonly certificate: Certificate;
+}
+
+/** Asks for records of the own cluster's view, both ends included. */
+export interface FetchRecords {
+  readonly kind: "fetch-records";
+  readonly from: number;
+  readonly to: number;
+  /** With blocks and certificates, the lowest first; else the records alone, those at the upper end. */
+  readonly blocks: boolean;
+}
+
+export interface Records {
+  readonly kind: "records";
+  /** Height of the first; the others follow without a gap. */
+  readonly from: number;
+  readonly items: readonly RecordItem[];
 }
 
 /** To one of its cluster that speaks in a higher view: the node lacks the opening of that. */
@@ -216,6 +232,8 @@ export type NodeMessage =
   | Chunk
   | Checkpoint
   | Stable
+  | FetchRecords
+  | Records
   | ViewQuery
   | ViewMessage;
 
@@ -261,6 +279,8 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   "new-view": { number: 23, signed: "byzantine", block: false },
   checkpoint: { number: 24, signed: "always", block: false },
   "view-change": { number: 25, signed: "always", block: false },
+  "fetch-records": { number: 26, signed: "never", block: false },
+  records: { number: 27, signed: "never", block: false },
   stable: { number: 28, signed: "never", block: false },
   "view-query": { number: 29, signed: "never", block: false },
 };

@@ -26,6 +26,8 @@ const KEY_BYTES = 32;
 const DIGEST_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const BODY_BYTES_MAX = limits.frameBytesMax;
+/** One result per operation, one sequence per cluster, and the fixed fields. */
+const RECORD_BYTES_MAX = limits.blockOperationsMax + 8 * limits.clustersMax + 256;
 
 // ---- what a client signs
 export const postingSchema = schema({ account: text(1, limits.accountBytesMax), amount: u64(2) });
@@ -115,6 +117,13 @@ export const checkpointSchema = schema({
 });
 
 export const stableSchema = schema({ certificate: nested(1, certificateSchema) });
+export const fetchRecordsSchema = schema({ from: u53(1), to: u53(2), blocks: bool(3) });
+export const recordItemSchema = schema({
+  record: bytes(1, RECORD_BYTES_MAX),
+  block: bytes(2, limits.blockBytesMax),
+  certificates: list(3, certificateSchema, limits.clustersMax),
+});
+export const recordsSchema = schema({ from: u53(1), items: list(2, recordItemSchema, limits.recordsPerAnswerMax) });
 // ---- view changes
 export const prepareSchema = schema({ cluster: u32(1), node: u32(2), view: u53(3) });
 export const viewQuerySchema = schema({ view: u53(1) });
@@ -241,5 +250,6 @@ export type StoredView = Of<typeof storedViewSchema>;
 export type LogEntry = Of<typeof logEntrySchema>;
 export type Statement = Of<typeof statementSchema>;
 export type WireRecord = Of<typeof recordSchema>;
+export type RecordItem = Of<typeof recordItemSchema>;
 export type WireReply = Of<typeof replySchema>;
 export type AccountState = Of<typeof accountStateSchema>;

@@ -93,6 +93,38 @@ it("a network that is stopped and started again goes on where it was", async () 
   });
 });
 
+it("a node that was down while its cluster's log was cut comes back by records", async () => {
+  await withFolder(async (net) => {
+    const port = String(await freePorts(6));
+    const args = ["--clusters", "2", "--model", "crash", "--accounts", "40", "--base-port", port, "--out", net];
+    await sharperJson("topology", "new", ...args);
+    const topology = join(net, "topology.yaml");
+    try {
+      await sharperJson("devnet", "up", net);
+      const down = (await statusOf(net)).find(({ node }) => node === "c1n2");
+      if (down?.pid === undefined) throw new Error("c1n2 does not run");
+      process.kill(down.pid, "SIGTERM");
+      // Single requests, one after the other: each a block, so that checkpoints come soon.
+      const load = ["--topology", topology, "--clients", "2", "--duration", "3", "--warmup", "0", "--cross", "0"];
+      let height = 0;
+      for (let i = 0; i < 20 && height < RECORDS_MIN; i++) {
+        await sharperJson("load", ...load, "--seed", String(i));
+        height = Math.min(...(await statusOf(net)).filter(isOther).map((each) => each.height ?? 0));
+      }
+      expect(height).toBeGreaterThanOrEqual(RECORDS_MIN);
+      await sharperJson("devnet", "down", net);
+      await sharperJson("devnet", "up", net);
+      await expect.poll(() => heightsOf(net), { timeout: 60_000, interval: 500 }).toHaveLength(1);
+      await sharperJson("devnet", "down", net);
+      expect(await readFile(join(net, "logs", "c1n2.log"), "utf8")).toContain("caught up by records");
+    } finally {
+      await sharper("devnet", "down", net);
+    }
+    const { nodes } = await sharperJson<Demo["audit"]>("ledger", "verify", "--data", join(net, "data"));
+    expect(nodes.map(({ behind }) => behind)).toEqual(nodes.map(() => 0));
+  });
+});
+
 it("a node refuses another node's key, an unknown id and a template", async () => {
   await withFolder(async (net) => {
     const port = String(await freePorts(3));
@@ -111,6 +143,31 @@ it("a node refuses another node's key, an unknown id and a template", async () =
     expect([template.code, code(template)]).toEqual([2, "topology-template"]);
   });
 });
+
+interface Status {
+  readonly node: string;
+  readonly cluster: number;
+  readonly pid?: number;
+  readonly height?: number;
+}
+
+/** More than two checkpoints. */
+const RECORDS_MIN = 200;
+
+function isOther({ cluster, node }: Status): boolean {
+  return cluster === 1 && node !== "c1n2";
+}
+
+async function statusOf(net: string): Promise<readonly Status[]> {
+  const { stdout } = await sharper("devnet", "status", net, "--json");
+  return (JSON.parse(stdout) as { readonly nodes: readonly Status[] }).nodes;
+}
+
+/** The different heights in cluster 1. */
+async function heightsOf(net: string): Promise<readonly (number | undefined)[]> {
+  const own = (await statusOf(net)).filter(({ cluster }) => cluster === 1);
+  return [...new Set(own.map(({ height }) => height))];
+}
 
 async function balances(client: readonly string[]): Promise<readonly bigint[]> {
   const accounts = ["client0-0", "client1-0", "client1-1", "client1-2", "client1-3"];

@@ -87,6 +87,10 @@ export class Transcript {
         return `slot ${message.slot}, height ${message.height}`;
       case "stable":
         return `slot ${checkpointOf(message.certificate)?.slot}`;
+      case "fetch-records":
+        return `${message.from} to ${message.to}${message.blocks ? " with blocks" : ""}`;
+      case "records":
+        return `${message.items.length} from ${message.from}`;
       case "fetch":
         return message.slot === undefined ? this.#name(message.digest) : `slot ${message.slot}`;
       case "view-query":

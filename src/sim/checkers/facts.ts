@@ -202,6 +202,8 @@ function statementOf(kind: MessageKind, body: Uint8Array): Statement | undefined
       return { kind, reply: replySchema.decode(body) };
     // Questions, what others signed, and readings, which bind nobody.
     case "stable":
+    case "fetch-records":
+    case "records":
     case "prepare":
     case "promise":
     case "view-change":

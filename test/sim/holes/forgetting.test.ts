@@ -3,6 +3,7 @@
 // otherwise than its peers.
 
 import { describe, expect, test, vi } from "vitest";
+import type { ConsumedIds } from "../../../src/execution/consumed.js";
 import type { evaluate as Evaluate } from "../../../src/execution/evaluate.js";
 import { START } from "../../support/network.js";
 import { expectViolated, hold, SOUND, scenario } from "./scenario.js";
@@ -13,7 +14,7 @@ const natural = vi.hoisted(() => ({ isInForce: false }));
 vi.mock("../../../src/execution/evaluate.js", async (importOriginal) => {
   const ours = await importOriginal<{ readonly evaluate: typeof Evaluate }>();
   const evaluate: typeof Evaluate = (ordered, parts, state) => {
-    if (natural.isInForce) state.ids.sweep({ recordTime: ordered.recordTime, added: 1000 });
+    if (natural.isInForce) (state.ids as ConsumedIds).sweep({ recordTime: ordered.recordTime, added: 1000 });
     return ours.evaluate(ordered, parts, state);
   };
   return { ...ours, evaluate };
