@@ -4,11 +4,12 @@
 // rule left out does break, so it would show if a rule were missing here. SEEDS=1-100000 explores for longer.
 
 import { describe, expect, test } from "vitest";
+import type { ClusterInfo } from "../../src/types/topology.js";
 import { parse } from "./actions.js";
 import { explore, type Found, type Met } from "./explore.js";
 import { Model, type Rules, Violation } from "./model.js";
-import { byzantine, crash } from "./notation.js";
-import { soonFound, type Weaker, weaker } from "./weaker.js";
+import { byzantine, clusterOf, crash } from "./notation.js";
+import { fewest, keeping, type Weaker, weaker } from "./weaker.js";
 
 const [firstSeed = 1, lastSeed = firstSeed] = (process.env["SEEDS"] ?? "1-2000").split("-").map(Number);
 const TIMEOUT_MS = 120_000 + (lastSeed - firstSeed) * 10;
@@ -51,6 +52,35 @@ function play({ cluster, liars = [], schedule }: Weaker, rules: Rules, strict: b
   }
   return undefined;
 }
+
+/** Those that random schedules find soon, and where. */
+const soonFound: readonly { readonly rule: string; readonly without: Rules; readonly cluster: ClusterInfo }[] = [
+  { rule: "the fast quorum", without: weaker[0]?.without ?? {}, cluster: crash(5) },
+  { rule: "the primary in the fast quorum", without: { quorumWithoutPrimary: true }, cluster: crash(5) },
+  { rule: "enough reports of a round-0 entry", without: keeping({ neededReports: () => 1 }), cluster: crash(5) },
+  { rule: "votes of one view", without: { ignoresViews: true }, cluster: crash(3) },
+  { rule: "ballots", without: keeping({ ignoresBallots: true }), cluster: crash(5) },
+  { rule: "ballots", without: keeping({ ignoresBallots: true }), cluster: byzantine(4) },
+  { rule: "decided entries stay", without: keeping({ ignoresDecisions: true }), cluster: crash(5) },
+  { rule: "sequence order", without: keeping({ ignoresOrder: true }), cluster: crash(4) },
+  { rule: "one slot for a block", without: keeping({ ignoresBlocks: true }), cluster: crash(5) },
+  { rule: "self-assignment after the opening", without: { assignsEarly: true }, cluster: crash(5) },
+  { rule: "self-assignment after the opening", without: { assignsEarly: true }, cluster: byzantine(4) },
+  { rule: "one choice", without: { choosesTwice: true }, cluster: crash(3) },
+  { rule: "no COMMIT of displaced accepts", without: { commitsDisplaced: true }, cluster: byzantine(4) },
+  { rule: "nothing against what is prepared", without: { ignoresPrepared: true }, cluster: byzantine(5) },
+  { rule: "conflicts beyond the slot", without: { comparesSlotsOnly: true }, cluster: byzantine(7) },
+  {
+    rule: "crash quorums",
+    without: { quorum: fewest, ...keeping({}) },
+    cluster: clusterOf({ model: "crash", n: 4, f: 1 }),
+  },
+  {
+    rule: "byzantine quorums",
+    without: { quorum: ({ faults }) => 2 * faults + 1, ...keeping({}) },
+    cluster: byzantine(5),
+  },
+];
 
 describe("each rule is needed", () => {
   test.each(weaker)("$rule", (weak) => {

@@ -20,8 +20,9 @@ export interface Weaker {
   readonly breaks: string;
 }
 
-const keeping = (rules: KeepRules): Rules => ({ keep: (options: KeepOptions) => plainKeep(options, rules) });
-const fewest = ({ faults }: ClusterInfo) => faults + 1;
+/** `keep` with rules left out. */
+export const keeping = (rules: KeepRules): Rules => ({ keep: (options: KeepOptions) => plainKeep(options, rules) });
+export const fewest = ({ faults }: ClusterInfo) => faults + 1;
 
 /** Only node 0 accepts A and B; then nodes 1 and 2 decide something in slot 1 without it. */
 const alone = (block: string, hint: number) => `
@@ -374,34 +375,5 @@ export const weaker: readonly Weaker[] = [
       prepare 3 1 1
       prepare 4 1 1`,
     breaks: "decided 0.1 1:1 A and 0.1 1:1 B",
-  },
-];
-
-/** Those that random schedules find soon, and where. */
-export const soonFound: readonly { readonly rule: string; readonly without: Rules; readonly cluster: ClusterInfo }[] = [
-  { rule: "the fast quorum", without: weaker[0]?.without ?? {}, cluster: crash(5) },
-  { rule: "the primary in the fast quorum", without: { quorumWithoutPrimary: true }, cluster: crash(5) },
-  { rule: "enough reports of a round-0 entry", without: keeping({ neededReports: () => 1 }), cluster: crash(5) },
-  { rule: "votes of one view", without: { ignoresViews: true }, cluster: crash(3) },
-  { rule: "ballots", without: keeping({ ignoresBallots: true }), cluster: crash(5) },
-  { rule: "ballots", without: keeping({ ignoresBallots: true }), cluster: byzantine(4) },
-  { rule: "decided entries stay", without: keeping({ ignoresDecisions: true }), cluster: crash(5) },
-  { rule: "sequence order", without: keeping({ ignoresOrder: true }), cluster: crash(4) },
-  { rule: "one slot for a block", without: keeping({ ignoresBlocks: true }), cluster: crash(5) },
-  { rule: "self-assignment after the opening", without: { assignsEarly: true }, cluster: crash(5) },
-  { rule: "self-assignment after the opening", without: { assignsEarly: true }, cluster: byzantine(4) },
-  { rule: "one choice", without: { choosesTwice: true }, cluster: crash(3) },
-  { rule: "no COMMIT of displaced accepts", without: { commitsDisplaced: true }, cluster: byzantine(4) },
-  { rule: "nothing against what is prepared", without: { ignoresPrepared: true }, cluster: byzantine(5) },
-  { rule: "conflicts beyond the slot", without: { comparesSlotsOnly: true }, cluster: byzantine(7) },
-  {
-    rule: "crash quorums",
-    without: { quorum: fewest, ...keeping({}) },
-    cluster: clusterOf({ model: "crash", n: 4, f: 1 }),
-  },
-  {
-    rule: "byzantine quorums",
-    without: { quorum: ({ faults }) => 2 * faults + 1, ...keeping({}) },
-    cluster: byzantine(5),
   },
 ];
