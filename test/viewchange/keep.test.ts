@@ -85,6 +85,22 @@ describe("candidates", () => {
   });
 });
 
+describe("candidates of one ballot that conflict, which correct nodes never make", () => {
+  test.each([
+    { first: "0.1 1:2 B", second: "0.1 2:1 A", why: "the lower slot" },
+    { first: "0.1 1:1 B", second: "0.1 1:2 A", why: "the lower sequence" },
+    { first: "0.1 1:1 A", second: "0.1 1:1 B", why: "the lower digest" },
+  ])("$why goes first, whoever reports it", ({ first, second }) => {
+    for (const [one, other] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      const kept = keepOf(byzantine(4), reportsOf({ candidates: [one] }, { candidates: [other] }, {}));
+      expect(showKept(kept)[0]).toBe(first.replace(/^\S+ /, ""));
+    }
+  });
+});
+
 describe("self-assigned entries of a crash cluster", () => {
   test.each([
     { n: 3, promises: 2, needed: 2 },
@@ -221,8 +237,8 @@ describe("the stable checkpoint", () => {
   });
 
   test("the no-op decided there does not settle the no-ops above", () => {
-    const kept = keepOf(crash(3), reportsOf({ stable: [2, 5] }, { candidates: ["0.1 3:5 -"] }), { "-": 2 });
-    expect(showKept(kept)).toEqual(["3:5 -"]);
+    const kept = keepOf(crash(3), reportsOf({ stable: [2, 5] }, { candidates: ["0.1 3:7 -"] }), { "-": 2 });
+    expect(showKept(kept)).toEqual(["3:7 -"]);
   });
 });
 
