@@ -200,7 +200,7 @@ class Schedule {
     if (this.model.liars.size === 0) return this.#deliver(slot);
     const count = 1 + this.#below(2);
     for (let lie = 0; lie < count; lie++) {
-      const [block, counter] = [this.#below(6) === 0 ? "-" : this.#block(), 1 + this.#below(6)];
+      const [block, counter] = [this.#below(6) === 0 ? "-" : this.#block(), this.#below(6)];
       const at = this.#below(3) === 0 ? this.#slot() : slot;
       this.#each(0.6, (node) => this.model.apply({ kind: "forge", node, slot: at, counter, block }));
       this.#commit(at);

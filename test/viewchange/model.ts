@@ -172,7 +172,8 @@ export class Model {
   #forge({ node: index, slot, counter, block }: Extract<Action, { kind: "forge" }>): boolean {
     const node = this.#correct(index);
     if (node?.opening === undefined || !this.liars.has(this.primary(node.view))) return false;
-    if (counter === 0) return false;
+    // Above slot 1 a backup knows the choice before, which has at least the lowest stamp.
+    if (counter === 0 && slot !== 1) return false;
     const sequence = sequenceOf(counter, CLUSTER);
     const { view } = node;
     return this.#acceptRound1(node, { cluster: CLUSTER, view, round: 1, slot, sequence, digest: digestOf(block) });
@@ -303,7 +304,7 @@ export class Model {
     let left = lies;
     for (const index of nodes) {
       const said = this.#reports.get(view)?.get(index);
-      const report = this.liars.has(index) ? this.#lie({ index, view, lie: left }) : said;
+      const report = this.liars.has(index) ? this.#lie(index, left) : said;
       if (this.liars.has(index)) left = Math.floor(left / 32);
       if (report === undefined) return false;
       reports.push(report);
@@ -313,12 +314,12 @@ export class Model {
     return true;
   }
 
-  /** The lowest bits of the number choose what is said; the door refuses certificates of the new view and above. */
-  #lie({ index, view, lie }: { readonly index: NodeIndex; readonly view: View; readonly lie: number }): Report {
+  /** The lowest bits of the number choose what is said, of certificates that exist, even of views above the new one. */
+  #lie(index: NodeIndex, lie: number): Report {
     const stable = lie % 2 === 0 ? undefined : [...this.#checkpoints.values()].at(-1);
     const says = (at: number) => (Math.floor(lie / 2) >> (at % 4)) % 2 === 1;
     const point = stable ?? { slot: 0, sequence: 0 as Point["sequence"] };
-    const candidates = this.prepared.filter((entry, at) => entry.view < view && entry.slot > point.slot && says(at));
+    const candidates = this.prepared.filter((entry, at) => entry.slot > point.slot && says(at));
     return { node: index, stable: point, decided: [], candidates };
   }
 
