@@ -27,8 +27,8 @@ describe("nothing decided is lost or contradicted", () => {
       expect(told(explore({ cluster, seed: firstSeed, count }, met))).toBe("");
       // Schedules in which nothing happens would prove nothing.
       if (count < 100) return;
-      expect(met.decided).toBeGreaterThan(count);
-      expect(met.openings).toBeGreaterThan(count);
+      expect(met.decided).toBeGreaterThan(count / 2);
+      expect(met.openings).toBeGreaterThan(count / 2);
       expect(met.fast).toBeGreaterThan(count / 10);
       expect(met.checkpoints).toBeGreaterThan(count / 10);
       expect(met.lost).toBeGreaterThan(0);
@@ -92,7 +92,7 @@ describe("each rule is needed", () => {
     "without $rule random schedules go wrong: $cluster.model, $cluster.nodes.length nodes",
     (weak) => {
       const found = explore({ cluster: weak.cluster, rules: weak.without, seed: 1, count: 4000 });
-      expect(found?.message).toMatch(/decided/);
+      expect(told(found)).toMatch(/^seed \d+: .*(decided|lost)/);
     },
   );
 

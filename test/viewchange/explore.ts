@@ -96,7 +96,8 @@ class Schedule {
   }
 
   #wake(): void {
-    const count = this.#below(3) === 0 ? this.#size : 1 + this.#below(this.#size);
+    const fewest = this.#below(3) === 0 ? 1 : Math.min(this.model.quorum, this.#size);
+    const count = this.#below(3) === 0 ? this.#size : fewest + this.#below(this.#size - fewest + 1);
     this.#awake = this.#some(this.#size, count);
   }
 
