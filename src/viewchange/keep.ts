@@ -138,7 +138,8 @@ function compareCandidates(a: Entry, b: Entry): number {
 class Chosen {
   readonly entries: Entry[] = [];
   readonly #noOp: Digest;
-  readonly #slots = new Map<Digest, Slot>();
+  /** Blocks that have a slot; no-ops may have many. */
+  readonly #blocks = new Set<Digest>();
 
   constructor(noOp: Digest) {
     this.#noOp = noOp;
@@ -150,7 +151,7 @@ class Chosen {
   }
 
   holds(digest: Digest): boolean {
-    return this.#slots.has(digest);
+    return this.#blocks.has(digest);
   }
 
   /** False, with nothing changed, if the entry conflicts with one that is here, or is here. */
@@ -160,7 +161,7 @@ class Chosen {
     const index = this.#indexOf(slot);
     const above = this.entries[index];
     const below = this.entries[index - 1];
-    if (above?.slot === slot || (!isNoOp && this.holds(digest))) return false;
+    if (above?.slot === slot || this.holds(digest)) return false;
     // Neighbours suffice: those beyond them are in order with the neighbours.
     if (below !== undefined && !follows({ before: below, sequence, isNoOp })) return false;
     if (above !== undefined) {
@@ -168,7 +169,7 @@ class Chosen {
       if (!follows({ before: entry, sequence: above.sequence, isNoOp: isAboveNoOp })) return false;
     }
     this.entries.splice(index, 0, entry);
-    if (!isNoOp) this.#slots.set(digest, slot);
+    if (!isNoOp) this.#blocks.add(digest);
     return true;
   }
 
