@@ -143,8 +143,11 @@ export class Intake {
     return undefined;
   }
 
+  /** Not to itself: a primary whose view is not open takes in what it watches when it opens. */
   #forward(request: Request, out: Effects): void {
-    out.send.push({ to: [this.#options.primary()], message: { kind: "request", request } });
+    const { self, primary } = this.#options;
+    const to = primary();
+    if (to.node !== self.node) out.send.push({ to: [to], message: { kind: "request", request } });
   }
 
   /** The store knows of this turn's replies from now on. */

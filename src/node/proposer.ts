@@ -42,6 +42,8 @@ export class Proposer {
     const requests = batcher.take(clusters);
     if (requests.length === 0) return false;
     const block = makeBlock({ clusters, time: blockTime(now, requests), requests });
+    // After a restart the batcher does not know what is under way: the log may hold this very block.
+    if (coordinator.engine.entryOf(block.digest) !== undefined) return true;
     batcher.proposed(block.digest, clusters, requests);
     coordinator.propose(block);
     return true;

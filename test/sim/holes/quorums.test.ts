@@ -66,6 +66,10 @@ describe("9. quorums of 2f + 1 in a byzantine cluster of five", () => {
       equivocate(network, { to: ["c1n1", "c1n2"] });
       equivocate(network, { to: ["c1n3", "c1n4"] });
       network.settle();
+      // A client that hears nothing asks everyone.
+      const request = network.request([network.payment([1], 2)]);
+      for (const { name } of network.nodes) network.sendBytes(request, name);
+      wait(network, 60);
     });
 
   /** The primary proposes, accepts and commits a block of its own for these nodes. */

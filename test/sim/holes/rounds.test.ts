@@ -9,7 +9,7 @@ import type { SlotState } from "../../../src/intra/slot.js";
 import { type Entry, NO_SEQUENCE } from "../../../src/types/ids.js";
 import { nextEntry, paymentBlock } from "../../support/forge.js";
 import type { Packet } from "../../support/network.js";
-import { expectViolated, hold, restoreRules, SOUND, scenario, speakAs, wait } from "./scenario.js";
+import { expectViolated, hold, restoreRules, SOUND, scenario, speakAs, timeOut, wait } from "./scenario.js";
 
 /** Round 1 is assigned as if there had been no round 0: in the next free slot, or in the same with the next counter. */
 function assignAnew(where: "next slot" | "same slot"): void {
@@ -56,7 +56,9 @@ describe("10. two rounds of one view, crash", () => {
       });
       const commits = hold(network, ({ sender, kind }) => kind === "commit" && sender === "c2n0");
       network.pay(1, 2);
-      wait(network, 2);
+      network.settle();
+      timeOut(network, "c2n0", 1000);
+      network.settle();
       slow.release();
       network.settle();
       commits.release();
@@ -108,6 +110,8 @@ describe("10. two rounds of one view, byzantine", () => {
         );
       commits.release();
       network.settle();
+      network.pick = () => 0;
+      wait(network, 60);
     });
 
   test("one slot for two blocks, if a node commits in round 0 what it contradicted in round 1", async () => {
@@ -116,7 +120,6 @@ describe("10. two rounds of one view, byzantine", () => {
   });
 
   test("a node commits nothing that its accept in round 1 contradicts", async () => {
-    const { violated, reasons } = await run();
-    expect(violated, reasons.join("\n")).not.toContain("I1");
+    expect(await run()).toEqual(SOUND);
   });
 });

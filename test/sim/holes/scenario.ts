@@ -95,6 +95,36 @@ export function wait(network: TestNetwork, seconds: number): void {
   for (let i = 0; i < 2 * seconds; i++) network.advance(500);
 }
 
+/** Time passes, and one node notices. */
+export function timeOut(network: TestNetwork, name: string, ms: number): void {
+  network.tick += ms;
+  const node = network.node(name);
+  node.inbox.push({ kind: "tick" });
+  network.turns(node);
+}
+
+/** The node does not trust its primary any more, whatever its timers say. */
+export function suspect(network: TestNetwork, name: string): void {
+  const node = network.node(name);
+  node.replica.coordinator.suspect();
+  node.inbox.push({ kind: "tick" });
+  network.turns(node);
+}
+
+/** Until they are healed, these nodes hear nobody and nobody hears them. */
+export function isolate(network: TestNetwork, names: readonly string[]): { readonly heal: () => void } {
+  const { drop } = network;
+  let isOver = false;
+  network.drop = (packet) => {
+    return drop(packet) || (!isOver && (names.includes(packet.sender) || names.includes(packet.receiver)));
+  };
+  return {
+    heal: () => {
+      isOver = true;
+    },
+  };
+}
+
 /** What was held once is not held again. */
 const released = new WeakSet<Packet>();
 

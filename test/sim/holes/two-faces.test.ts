@@ -3,6 +3,7 @@
 
 import { describe, expect, test, vi } from "vitest";
 import { ConsumedIds } from "../../../src/execution/consumed.js";
+import { Fetcher } from "../../../src/node/fetcher.js";
 import { Queries } from "../../../src/node/queries.js";
 import { type Digest, type Entry, NO_SEQUENCE } from "../../../src/types/ids.js";
 import type { Propose } from "../../../src/types/message.js";
@@ -14,6 +15,7 @@ import { expectViolated, lose, restoreRules, SOUND, scenario, speakAs, wait } fr
 /** What is missing is waited for: a cluster takes only what its initiator brings. */
 function askNobody(): void {
   vi.spyOn(Queries.prototype, "ask").mockImplementation(() => undefined);
+  vi.spyOn(Fetcher.prototype, "want").mockImplementation(() => undefined);
 }
 
 /** A block is executed as it is, whatever was executed before. */
