@@ -5,7 +5,6 @@
 import type { LedgerRecord } from "../../ledger/records.js";
 import { type Block, type Request, requestId } from "../../types/block.js";
 import { type ClusterId, type Digest, fromHex, type PublicKey } from "../../types/ids.js";
-import { limits } from "../../types/limits.js";
 import { carriage } from "../../types/message.js";
 import type { Checker, MakeChecker } from "../observer.js";
 import { validatorsOf } from "./balances.js";
@@ -71,7 +70,6 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
     const { client, validUntil, hash } = request;
     if (!clients.has(client)) violated(`${where}: the client is not enrolled`);
     if (validUntil < time) violated(`${where}: it had expired`);
-    if (validUntil > time + limits.requestLifetimeMs) violated(`${where}: it was valid for too long`);
     const other = effects.get(hash);
     if (other !== undefined && other !== digest) violated(`${where}: it was executed in block ${short(other)}, too`);
     effects.set(hash, digest);
