@@ -138,11 +138,13 @@ export class Ordering {
   }
 
   /** Turns the primary's undecided round-0 choice into a round-1 entry of the same slot and sequence (3.1). */
-  assign(step: EngineStep, slot: Slot): void {
+  assign(step: EngineStep, slot: Slot, isLate = false): void {
     const state = this.#log.peek(slot);
     const choice = state?.choice;
     if (state === undefined || choice === undefined || choice.round !== 0) return;
-    if (state.decided !== undefined || state.prepared !== undefined || state.agreed) return;
+    // Prepared here is not prepared everywhere: one that lies to some can keep others from it, so time decides.
+    const isUnderWay = state.agreed || (state.prepared !== undefined && !isLate);
+    if (state.decided !== undefined || isUnderWay) return;
     const entry: Entry = { ...choice, round: 1 };
     const block = this.#blocks.get(entry.digest);
     if (block === undefined || this.#log.refusal(entry) !== undefined) return;
@@ -183,7 +185,7 @@ export class Ordering {
       if (accepted !== undefined && this.#log.isNoOp(accepted.digest)) this.#voting.cast(step, accepted);
       return;
     }
-    if (choice.round === 0 && !state.agreed && state.prepared === undefined) return this.assign(step, slot);
+    if (choice.round === 0 && !state.agreed) return this.assign(step, slot, true);
     const block = this.#blocks.get(choice.digest);
     if (block === undefined || choice.round === 0) return this.#voting.cast(step, choice);
     this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });

@@ -27,7 +27,7 @@ import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
 import { Recorder } from "./recorder.js";
 import type { Restored } from "./restore.js";
-import { ViewWatch } from "./view-watch.js";
+import { ViewWatch, withdrawVotes } from "./view-watch.js";
 
 /** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
 export interface Now {
@@ -304,7 +304,10 @@ export class Replica {
     const output = this.coordinator.takeOutput();
     out.send.push(...output.send);
     out.notes.push(...output.notes);
-    if (output.view !== undefined) this.#alarms.onView(now, out);
+    if (output.view !== undefined) {
+      withdrawVotes(out.send, this.#own.id, this.coordinator.engine.view);
+      this.#alarms.onView(now, out);
+    }
     this.#viewWatch.show(output.lagging, now.tick, out.send);
     for (const block of output.learned) {
       out.persist.push({ key: blockKey(block.digest), value: block.bytes });

@@ -96,7 +96,8 @@ export class ViewWatch {
   heard({ from, message }: Verified, tick: number, send: Send[]): void {
     const { coordinator, self, intraMs } = this.#options;
     const { engine } = coordinator;
-    const view = from.cluster === self.cluster && from.node !== self.node ? spokenView(message, self.cluster) : 0;
+    const isOther = from.cluster === self.cluster && from.node !== self.node;
+    const view = (isOther ? spokenView(message, self.cluster) : undefined) ?? 0;
     const isUnknown = view > engine.view || (view === engine.view && !engine.isOpen);
     if (!isUnknown || view === 0 || tick - this.#asked < intraMs / 4) return;
     this.#asked = tick;
@@ -125,17 +126,26 @@ export class ViewWatch {
   }
 }
 
-/** The view in which the message speaks of an entry of this cluster's log; 0: in none. */
-function spokenView(message: NodeMessage, cluster: ClusterId): View {
+/** What was to be said in lower views when this turn began is not said any more: nothing of it need be durable. */
+export function withdrawVotes(send: Send[], cluster: ClusterId, view: View): void {
+  const isOver = ({ message }: Send) =>
+    message.kind !== "commit" && message.kind !== "request" && (spokenView(message, cluster) ?? view) < view;
+  const kept = send.filter((each) => !isOver(each));
+  send.splice(0, send.length, ...kept);
+}
+
+/** The view in which the message speaks of an entry of this cluster's log; undefined: in none. */
+function spokenView(message: NodeMessage, cluster: ClusterId): View | undefined {
   switch (message.kind) {
     case "propose":
     case "accept":
+    case "super-propose":
     case "super-accept":
-      return message.entry.cluster === cluster ? message.entry.view : 0;
+      return message.entry.cluster === cluster ? message.entry.view : undefined;
     case "commit":
-      return message.entries.find((entry) => entry.cluster === cluster)?.view ?? 0;
+      return message.entries.find((entry) => entry.cluster === cluster)?.view;
     default:
-      return 0;
+      return undefined;
   }
 }
 

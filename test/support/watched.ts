@@ -3,6 +3,7 @@
 
 import { decodeRequest } from "../../src/cluster/block.js";
 import { ed25519Verifier } from "../../src/crypto/signature.js";
+import type { TurnPlan } from "../../src/node/turn.js";
 import { openEnvelope } from "../../src/node/wire.js";
 import { makeCheckers } from "../../src/sim/checkers/all.js";
 import type { Checker, MakeChecker, SimNode, SimWorld, Violation } from "../../src/sim/observer.js";
@@ -15,6 +16,8 @@ export interface WatchOptions {
   readonly makers?: readonly MakeChecker[];
   /** By name; all nodes are correct unless this says otherwise. */
   readonly isCorrect?: (name: string) => boolean;
+  /** What the checkers are shown of a turn in its place; its rows are written, too. */
+  readonly bend?: (node: TestNode, plan: TurnPlan) => TurnPlan;
 }
 
 export interface Watched {
@@ -28,7 +31,7 @@ export interface Watched {
 
 export function watch(
   network: TestNetwork,
-  { makers = makeCheckers, isCorrect = () => true }: WatchOptions = {},
+  { makers = makeCheckers, isCorrect = () => true, bend = (_node, plan) => plan }: WatchOptions = {},
 ): Watched {
   const nodes = new Map(network.nodes.map((node) => [node.name, simNodeOf(network, node, isCorrect(node.name))]));
   const world: SimWorld = {
@@ -44,7 +47,12 @@ export function watch(
   };
   const violations: Violation[] = [];
   const checkers = makers.map((make) => make(world, (violation) => void violations.push(violation)));
-  watchTurns(network, nodes, checkers);
+  watchTurns(network, (node, plan) => {
+    const shown = bend(node, plan);
+    if (shown !== plan) node.store.apply(shown.persist);
+    for (const checker of checkers) checker.onTurn?.(nodes.get(node.name) as SimNode, shown);
+  });
+  watchRestarts(network, nodes, checkers);
   watchClients(network, checkers);
   return {
     violations,
@@ -75,12 +83,15 @@ function simNodeOf(network: TestNetwork, node: TestNode, isCorrect: boolean): Si
   };
 }
 
-function watchTurns(network: TestNetwork, nodes: ReadonlyMap<string, SimNode>, checkers: readonly Checker[]): void {
+function watchTurns(network: TestNetwork, show: TestNetwork["onTurn"]): void {
   const { onTurn } = network;
   network.onTurn = (node, plan) => {
     onTurn(node, plan);
-    for (const checker of checkers) checker.onTurn?.(nodes.get(node.name) as SimNode, plan);
+    show(node, plan);
   };
+}
+
+function watchRestarts(network: TestNetwork, nodes: ReadonlyMap<string, SimNode>, checkers: readonly Checker[]): void {
   const boot = network.boot.bind(network);
   network.boot = async (node) => {
     const sim = nodes.get(node.name) as SimNode;

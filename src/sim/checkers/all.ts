@@ -3,10 +3,15 @@
 
 import type { MakeChecker } from "../observer.js";
 import { makeAgreement } from "./agreement.js";
+import { makeBounds } from "./bounds.js";
 import { makeCross } from "./cross.js";
+import { makeLinear } from "./linear.js";
+import { makeLiveness } from "./liveness.js";
 import { makeAcyclic, makeOrder } from "./order.js";
 import { makeProofs } from "./proofs.js";
+import { makeReplies } from "./replies.js";
 import { makeRequests } from "./requests.js";
+import { makeResults } from "./results.js";
 import { makeNoDebt, makeSupply } from "./supply.js";
 import { makeVotes } from "./votes.js";
 
@@ -20,4 +25,9 @@ export const makeCheckers: readonly MakeChecker[] = [
   makeNoDebt,
   makeRequests,
   makeVotes,
+  makeReplies,
+  makeLiveness,
+  makeBounds,
+  makeLinear,
+  makeResults,
 ];

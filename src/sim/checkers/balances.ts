@@ -129,6 +129,10 @@ export function supplyOf(topology: Topology): bigint {
   return supply;
 }
 
+export function shardOf(topology: Topology, account: AccountId): ClusterId {
+  return shardsOf(topology).ownerOf(account);
+}
+
 /** The clusters that hold debit accounts of an operation, or the account it opens: those that judge it. */
 export function validatorsOf(topology: Topology, operation: BlockOperation): readonly ClusterId[] {
   const { ownerOf } = shardsOf(topology);

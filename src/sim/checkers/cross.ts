@@ -28,7 +28,7 @@ export const makeCross: MakeChecker = (world, report): Checker => {
       violated(`${where}: its vector names clusters ${clusters}`);
     if (finalSequence !== Math.max(...sequences)) violated(`${where}: its final sequence is not the largest it names`);
     const block = history.block(digest);
-    if (block === undefined) violated(`${where}: the block itself is not stored`);
+    if (block === undefined) violated(`${where}: the block itself is not stored, or not valid`);
     else if (`${block.clusters}` !== `${clusters}`)
       violated(`${where}: it involves ${block.clusters}, not ${clusters}`);
     const known = blocks.get(digest);

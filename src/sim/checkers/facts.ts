@@ -3,10 +3,9 @@
 
 import { accountOfKey, heightOfKey, tableOf } from "../../ledger/keys.js";
 import type { TurnPlan } from "../../node/turn.js";
-import { bodyOf } from "../../node/wire.js";
 import type { Write } from "../../types/effects.js";
 import { type ClusterId, type Digest, type Entry, type Sequence, type Slot, toHex } from "../../types/ids.js";
-import { kindOfNumber, type MessageKind, unreachable } from "../../types/message.js";
+import { kindOfNumber, type MessageKind, type NodeMessage, unreachable } from "../../types/message.js";
 import {
   type Certificate,
   certificateSchema,
@@ -85,12 +84,20 @@ export function factsOf({ cluster }: { readonly cluster: ClusterId }, plan: Turn
 
 export function slotRowOf(cluster: ClusterId, bytes: Uint8Array): SlotRow {
   const { slot, selfAssigned, accepted, committed, decided, certificate } = storedSlotSchema.decode(bytes);
+  let known: { readonly stored: LogEntry; readonly entry: Entry } | undefined;
+  // Mostly all of them are the same.
+  const take = (stored: LogEntry | undefined): Entry | undefined => {
+    if (stored === undefined) return undefined;
+    if (known !== undefined && isSame(known.stored, stored)) return known.entry;
+    known = { stored, entry: entryOf(cluster, stored) };
+    return known.entry;
+  };
   return {
     slot,
-    selfAssigned: entryOf(cluster, selfAssigned),
-    accepted: entryOf(cluster, accepted),
-    committed: entryOf(cluster, committed),
-    decided: entryOf(cluster, decided),
+    selfAssigned: take(selfAssigned),
+    accepted: take(accepted),
+    committed: take(committed),
+    decided: take(decided),
     certificate,
   };
 }
@@ -146,9 +153,12 @@ function rowsOf(cluster: ClusterId, persist: readonly Write[]): Omit<Facts, "sai
   return { slots, records, certificates, accounts, stable };
 }
 
-function entryOf(cluster: ClusterId, stored: LogEntry | undefined): Entry | undefined {
-  if (stored === undefined) return undefined;
-  const { view, round, slot, sequence, digest } = stored;
+function isSame(a: LogEntry, b: LogEntry): boolean {
+  const isAlike = a.view === b.view && a.round === b.round && a.slot === b.slot && a.sequence === b.sequence;
+  return isAlike && Buffer.compare(a.digest, b.digest) === 0;
+}
+
+function entryOf(cluster: ClusterId, { view, round, slot, sequence, digest }: LogEntry): Entry {
   return { cluster, view, round: round as 0 | 1, slot, sequence: sequence as Sequence, digest: toHex(digest) };
 }
 
@@ -168,11 +178,41 @@ function saidIn({ outbound, inbound }: TurnPlan): readonly Statement[] {
   }
   for (const event of inbound) {
     if (event.kind !== "message") continue;
-    const { message } = event.verified;
-    const statement = statementOf(message.kind, bodyOf(message));
+    const statement = statementToSelf(event.verified.message);
     if (statement !== undefined) said.push(statement);
   }
   return said;
+}
+
+/** The same of a message that a node sends to itself, which never becomes bytes. */
+function statementToSelf(message: NodeMessage): Statement | undefined {
+  switch (message.kind) {
+    case "propose":
+    case "accept":
+    case "super-propose":
+    case "super-accept":
+      return { kind: "vote", message: message.kind, node: message.node, entry: message.entry };
+    case "commit":
+    case "checkpoint":
+    case "result":
+      return message;
+    case "accept-query":
+    case "committed":
+    case "unknown":
+    case "fetch":
+    case "chunk":
+    case "stable":
+    case "fetch-records":
+    case "records":
+    case "prepare":
+    case "promise":
+    case "view-change":
+    case "new-view":
+    case "view-query":
+      return undefined;
+    default:
+      return unreachable(message);
+  }
 }
 
 /** What a message binds its sender to; undefined: to nothing. */
@@ -183,11 +223,11 @@ function statementOf(kind: MessageKind, body: Uint8Array): Statement | undefined
     case "super-propose":
     case "super-accept": {
       const { node, cluster, ...vote } = voteSchema.decode(body);
-      return { kind: "vote", message: kind, node, entry: entryOf(cluster as ClusterId, vote) as Entry };
+      return { kind: "vote", message: kind, node, entry: entryOf(cluster as ClusterId, vote) };
     }
     case "commit": {
       const { cluster, node, digest, entries } = commitSchema.decode(body);
-      const named = entries.map((each) => entryOf(each.cluster as ClusterId, { ...each, digest }) as Entry);
+      const named = entries.map((each) => entryOf(each.cluster as ClusterId, { ...each, digest }));
       return { kind, node, cluster, entries: named };
     }
     case "checkpoint": {

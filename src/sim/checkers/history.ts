@@ -35,6 +35,15 @@ export interface Turn extends Omit<Facts, "records"> {
   readonly records: readonly WrittenRecord[];
 }
 
+const NOTHING: Turn = {
+  slots: new Map(),
+  records: [],
+  certificates: new Map(),
+  accounts: new Map(),
+  stable: undefined,
+  said: [],
+};
+
 const histories = new WeakMap<SimWorld, History>();
 
 export function historyOf(world: SimWorld): History {
@@ -66,6 +75,7 @@ export class History {
     if (!node.isCorrect) return undefined;
     if (this.#last?.plan === plan) return this.#last.turn;
     this.#meet(node);
+    if (plan.persist.length + plan.outbound.size + plan.inbound.length === 0) return NOTHING;
     const { records, ...facts } = factsOf(node.ref, plan);
     const turn = { ...facts, records: records.map((row) => this.#see(node, row)) };
     if (records.length > 0) this.#advance(node.ref.cluster);

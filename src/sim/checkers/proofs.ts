@@ -8,6 +8,7 @@ import {
   type Entry,
   fromHex,
   type NodeRef,
+  nodeKey,
   type Sequence,
   toHex,
 } from "../../types/ids.js";
@@ -59,7 +60,7 @@ export const makeProofs: MakeChecker = (world, report): Checker => {
   function provenBy({ cluster, commits }: Certificate, digest: Digest, holder: SimNode): Entry | string {
     const info = clusters.get(cluster as ClusterId);
     if (info === undefined) return `a certificate of cluster ${cluster}, which does not exist`;
-    const signers = new Set<string>();
+    const signers = new Set<number>();
     let proven: Entry | undefined;
     for (const signed of commits) {
       const commit = commitOf(signed);
@@ -71,7 +72,7 @@ export const makeProofs: MakeChecker = (world, report): Checker => {
       const isSame = proven === undefined || (sameThing(proven, entry) && sameBallot(proven, entry));
       if (!isSame) return "COMMITs that differ";
       proven = entry;
-      signers.add(`${commit.from.cluster}.${commit.from.node}`);
+      signers.add(nodeKey(commit.from));
     }
     const n = info.nodes.length;
     const isEnough = info.model === "crash" ? signers.size >= 1 : 2 * signers.size > n + info.faults;
@@ -136,14 +137,14 @@ interface ReadCommit {
 
 /** Opens signed COMMITs; undefined: not signed by the node it names. The same bytes are checked once. */
 function commitReader({ topology, verifier }: SimWorld): (signed: Signed) => ReadCommit | undefined {
-  const known = new Map<string, ReadCommit | undefined>();
+  const known = new Map<number, { readonly signed: Signed; readonly read: ReadCommit | undefined }[]>();
   const prefix = Buffer.concat([fromHex(topology.networkId), Uint8Array.of(carriage.commit.number)]);
-  const keys = new Map(
-    topology.clusters.flatMap(({ nodes }) => nodes).map((node) => [`${node.cluster}.${node.index}`, node.key]),
-  );
+  const nodes = topology.clusters.flatMap((cluster) => cluster.nodes);
+  const keys = new Map(nodes.map(({ cluster, index, key }) => [nodeKey({ cluster, node: index }), key]));
   const open = ({ body, signature }: Signed): ReadCommit | undefined => {
     const { cluster, node, digest, entries } = commitSchema.decode(body);
-    const publicKey = keys.get(`${cluster}.${node}`);
+    const from = { cluster: cluster as ClusterId, node };
+    const publicKey = keys.get(nodeKey(from));
     const bytes = Buffer.concat([prefix, body]);
     if (publicKey === undefined || !verifier.verify({ bytes, signature, publicKey })) return undefined;
     const hex = toHex<Digest>(digest);
@@ -154,20 +155,28 @@ function commitReader({ topology, verifier }: SimWorld): (signed: Signed) => Rea
       sequence: sequence as Sequence,
       digest: hex,
     }));
-    return { from: { cluster: cluster as ClusterId, node }, entries: named };
+    return { from, entries: named };
   };
   return (signed) => {
     const { body, signature } = signed;
-    const key = textOf(signature) + textOf(body);
-    if (known.has(key)) return known.get(key);
+    const [a = 0, b = 0, c = 0, d = 0] = signature;
+    const start = ((a * 256 + b) * 256 + c) * 256 + d;
+    let candidates = known.get(start);
+    if (candidates === undefined) {
+      candidates = [];
+      known.set(start, candidates);
+    }
+    for (const each of candidates) {
+      if (isEqual(each.signed.signature, signature) && isEqual(each.signed.body, body)) return each.read;
+    }
     const read = open(signed);
-    known.set(key, read);
+    candidates.push({ signed: { body: body.slice(), signature: signature.slice() }, read });
     return read;
   };
 }
 
-function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("latin1");
+function isEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
 }
 
 function sameBallot(a: Entry, b: Entry): boolean {

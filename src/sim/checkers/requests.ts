@@ -5,7 +5,6 @@
 import type { LedgerRecord } from "../../ledger/records.js";
 import { type Block, type Request, requestId } from "../../types/block.js";
 import { type ClusterId, type Digest, fromHex, type PublicKey } from "../../types/ids.js";
-import { limits } from "../../types/limits.js";
 import { carriage } from "../../types/message.js";
 import type { Checker, MakeChecker } from "../observer.js";
 import { validatorsOf } from "./balances.js";
@@ -67,10 +66,9 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
     return undefined;
   }
 
-  function checkEffect({ time, digest }: LedgerRecord, request: Request, where: string): void {
-    const { client, validUntil, hash } = request;
+  function checkEffect({ digest }: LedgerRecord, request: Request, where: string): void {
+    const { client, hash } = request;
     if (!clients.has(client)) violated(`${where}: the client is not enrolled`);
-    if (validUntil > time + limits.requestLifetimeMs) violated(`${where}: it was valid for too long`);
     const other = effects.get(hash);
     if (other !== undefined && other !== digest) violated(`${where}: it was executed in block ${short(other)}, too`);
     effects.set(hash, digest);
