@@ -16,6 +16,13 @@ parentPort?.on("message", (wishes: PlanWishes) => {
 
 async function simulate(wishes: PlanWishes): Promise<TimedResult> {
   const started = performance.now();
-  const result = await run({ plan: planOf(wishes) });
-  return { ...result, elapsedMs: performance.now() - started };
+  const plan = planOf(wishes);
+  try {
+    const result = await run({ plan });
+    return { ...result, elapsedMs: performance.now() - started };
+  } catch (error) {
+    // The simulator itself broke down; the message is all that another thread sees of it.
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    throw new Error(`seed ${plan.seed} (${plan.profile}) cannot be judged: ${what}`, { cause: error });
+  }
 }
