@@ -264,7 +264,7 @@ export class Coordinator {
   // ---- start
 
   restore(event: Extract<EngineEvent, { kind: "restored" | "restored-view" }>): void {
-    this.#absorb(this.engine.step(event));
+    this.#absorb(this.engine.step(event), true);
   }
 
   /** A block of the store whose entry is not delivered yet. */
@@ -322,7 +322,7 @@ export class Coordinator {
     return cluster === this.#options.self.cluster ? undefined : this.primaryOf(cluster);
   }
 
-  #absorb(step: EngineStep): void {
+  #absorb(step: EngineStep, isStart = false): void {
     const output = this.#output;
     output.send.push(...step.send);
     output.notes.push(...step.notes);
@@ -344,10 +344,10 @@ export class Coordinator {
       }
     }
     if (step.decided.length > 0) this.#deliver();
-    if (step.view === "opened") this.#placeLost();
+    if (step.view === "opened" && !isStart) this.#placeLost();
   }
 
-  /** Blocks that lost their slot when the view changed, or never had one, are placed anew (protocol 5). */
+  /** Blocks that lost their slot when the view changed, or had none, are placed anew (5). At start slots are yet to come. */
   #placeLost(): void {
     if (!this.engine.isPrimary) return;
     for (const block of [...this.#bodies.values()]) {
