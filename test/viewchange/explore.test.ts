@@ -11,7 +11,7 @@ import { Model, type Rules, Violation } from "./model.js";
 import { byzantine, clusterOf, crash } from "./notation.js";
 import { fewest, keeping, type Weaker, weaker } from "./weaker.js";
 
-const [firstSeed = 1, lastSeed = firstSeed] = (process.env["SEEDS"] ?? "1-1500").split("-").map(Number);
+const [firstSeed = 1, lastSeed = firstSeed] = (process.env["SEEDS"] ?? "1-4000").split("-").map(Number);
 const TIMEOUT_MS = 120_000 + (lastSeed - firstSeed) * 10;
 
 function told(found: Found | undefined): string {
