@@ -1,6 +1,6 @@
-// A node that slept until its peers had forgotten the slots it lacks (protocol 6): it learns of a stable checkpoint with
-// proof, takes the records in between from its peers' ledgers, checks and executes them, and is then as if it had never
-// been away. Wherever it dies meanwhile, its store is a whole view, if a shorter one, and it goes on from there.
+// A node that slept until its peers had forgotten the slots it lacks (protocol 6): it learns of a stable checkpoint
+// with proof, takes the records in between from its peers' ledgers, checks and executes them, and is then as if it had
+// never been away. Wherever it dies meanwhile, its store is a whole view, if a shorter one, and it goes on from there.
 
 import { describe, expect, test } from "vitest";
 import { limits } from "../../src/types/limits.js";
