@@ -65,7 +65,7 @@ export interface ReplayedBlock {
   readonly judges: boolean;
 }
 
-/** Executes one recorded block; a text says why its results cannot be right. Adds the ids it consumes to the state's. */
+/** Executes one recorded block; a text says why its results cannot be right. Ids that it consumes go to the state's. */
 export function replayRecord(args: {
   readonly topology: Topology;
   readonly cluster: ClusterId;

@@ -1,6 +1,7 @@
-// Writes records of other nodes to the end of this node's view (protocol 6): executes each block again on what the store
-// holds, and writes all rows of its record, so that every turn leaves a whole view, if a shorter one. At the checkpoint
-// the state must be the one that a quorum has proven; what was said about the log up to there is then history.
+// Writes records of other nodes to the end of this node's view (protocol 6): executes each block again on what is in
+// the store, and writes all rows of its record, so that every turn leaves a whole view, if a shorter one. At the
+// checkpoint the state must be the one that a quorum has proven; what was said about the log up to there is then
+// history.
 
 import type { BlockContext } from "../cluster/block.js";
 import { sameEntry } from "../cluster/quorum.js";

@@ -1,7 +1,7 @@
-// How a node that missed part of its cluster's log comes back (protocol 6): slots it lacks are asked for, its CHECKPOINT
-// is said again until it is stable, and what its peers have forgotten it takes from their ledgers. Here are the timers
-// of that, and who is told what; each rule is in its own file. It asks its own cluster only, and believes certificates,
-// not nodes.
+// How a node that missed part of its cluster's log comes back (protocol 6): slots it lacks are asked for, its
+// checkpoint is said again until it is stable, and what its peers have forgotten it takes from their ledgers. Here are
+// the timers, and who is told what; each rule is in its own file. It asks its own cluster only, and believes
+// certificates, not nodes.
 
 import type { BlockContext } from "../cluster/block.js";
 import { checkpointOf } from "../cluster/checkpoint.js";
@@ -66,12 +66,17 @@ export class CatchUp {
     return this.#isAppending || this.#truncation.waiting !== undefined;
   }
 
-  /** The view grows by records of others. Execution, which knows nothing of them, must rest until the node is reloaded. */
+  /** The view grows by records of others. Execution, which knows nothing of them, rests until the node is made anew. */
   get isAppending(): boolean {
     return this.#isAppending;
   }
 
   // ---- what is stable
+
+  /** Proof of the highest stable checkpoint that is known, reached or not: what a view change reports. */
+  get certificate(): Certificate | undefined {
+    return this.#truncation.certificate;
+  }
 
   /** Could this proof still be news? */
   wants(certificate: Certificate): boolean {

@@ -31,7 +31,7 @@ export class Chain {
     return toHex(this.#hashes.subarray(at, at + HASH_BYTES));
   }
 
-  /** Records in a row, the last of them the lowest that is known. False: one is not what its child says; none is taken. */
+  /** Records in a row, the last of them the lowest known. False: one is not what its child says, and none is taken. */
   extend(records: readonly Uint8Array[]): boolean {
     const parents: Digest[] = [];
     let expected = this.hashAt(this.#low);

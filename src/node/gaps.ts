@@ -38,6 +38,8 @@ export class Gaps {
   readonly #named = new Map<NodeIndex, Slot>();
   /** The highest slot known to be decided. */
   #decided: Slot = 0;
+  /** The highest slot that so many have named that one of them is correct. */
+  #believed: Slot = 0;
   /** Questions after the slot beyond the last one: what comes last may be missed without a trace. */
   #probes = PROBES_AT_START;
   #isStarting = true;
@@ -86,7 +88,10 @@ export class Gaps {
     const asked = this.#asked;
     if (message.kind === "chunk" && asked?.explores) this.#asked = { ...asked, peer: from };
     const slot = slotNamedBy(message, from, (view) => primaryOf(members.clusterOf(self.cluster), view));
-    if (slot > (this.#named.get(from.node) ?? 0)) this.#named.set(from.node, slot);
+    if (slot <= (this.#named.get(from.node) ?? 0)) return;
+    this.#named.set(from.node, slot);
+    const named = [...this.#named.values()].sort((a, b) => b - a);
+    this.#believed = named[witnessesOf(members.clusterOf(self.cluster)) - 1] ?? 0;
   }
 
   /** What was asked last is here, and more is missing: the same node is asked on at once. */
@@ -107,6 +112,7 @@ export class Gaps {
     if (!isSurelyThere && this.#vain > ROUNDS_MAX * this.#peers.length) {
       this.#vain = 0;
       this.#named.clear();
+      this.#believed = 0;
       return;
     }
     const peer = this.#next();
@@ -144,12 +150,8 @@ export class Gaps {
     return this.#options.engine.frontier.slot;
   }
 
-  /** The highest slot that is surely there: decided, or named by so many that one of them is correct. */
   get #reached(): Slot {
-    const { self, members } = this.#options;
-    if (this.#named.size === 0) return this.#decided;
-    const named = [...this.#named.values()].sort((a, b) => b - a);
-    return Math.max(this.#decided, named[witnessesOf(members.clusterOf(self.cluster)) - 1] ?? 0);
+    return Math.max(this.#decided, this.#believed);
   }
 }
 

@@ -1,5 +1,5 @@
-// Gives records of this node's view to nodes of its cluster that are behind (protocol 6). It reads the store and nothing
-// else, at most one bounded answer per asker and turn: whoever asks and asks keeps no vote waiting.
+// Gives records of this node's view to nodes of its cluster that are behind (protocol 6). It reads the store, nothing
+// else, and gives at most one bounded answer per asker and turn: whoever asks and asks keeps no vote waiting.
 
 import { blockKey, certificatesKey, recordKey } from "../ledger/keys.js";
 import { decodeRecord } from "../ledger/records.js";

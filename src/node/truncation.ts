@@ -10,7 +10,7 @@ import { checkpointKey, saidKey, slotKey } from "../ledger/keys.js";
 import type { Effects, Send } from "../types/effects.js";
 import type { Digest, NodeIndex, NodeRef, Sequence, Slot } from "../types/ids.js";
 import type { Checkpoint, Stable, Verified } from "../types/message.js";
-import { certificateSchema } from "../types/schema.js";
+import { type Certificate, certificateSchema } from "../types/schema.js";
 import type { Recorder } from "./recorder.js";
 
 export interface TruncationOptions {
@@ -62,6 +62,11 @@ export class Truncation {
   /** Slot of the highest stable checkpoint that is known, reached or not. */
   get stable(): Slot {
     return this.#checkpoints.stable;
+  }
+
+  /** Proof of the highest stable checkpoint that is known, reached or not. */
+  get certificate(): Certificate | undefined {
+    return this.#proof?.certificate;
   }
 
   /** The log on disk begins after this slot. */

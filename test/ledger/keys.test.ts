@@ -6,6 +6,7 @@ import {
   accountKey,
   accountOfKey,
   blockKey,
+  catchUpKey,
   certificatesKey,
   checkpointKey,
   describeKey,
@@ -23,6 +24,7 @@ import {
   progressKey,
   recordKey,
   replyKey,
+  saidKey,
   slotKey,
   TABLES,
   tableOf,
@@ -52,6 +54,8 @@ it("tables have the numbers that they were given once", () => {
     verdict: 13,
     height: 14,
     progress: 15,
+    said: 16,
+    catchup: 17,
   });
 });
 
@@ -72,6 +76,8 @@ it("every builder's keys lie in their own table's range and can be named", () =>
     verdict: verdictKey(digest),
     height: heightKey(digest),
     progress: progressKey(),
+    said: saidKey(),
+    catchup: catchUpKey(),
   };
   for (const [table, key] of Object.entries(keys)) {
     const { gte, lt } = prefixRange(table as keyof typeof keys);

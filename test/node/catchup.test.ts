@@ -1,10 +1,15 @@
-// A node that slept until its peers had forgotten the slots it lacks (protocol 6): it learns of a stable checkpoint with
-// proof, takes the records in between from its peers' ledgers, checks and executes them, and is then as if it had never
-// been away. Wherever it dies meanwhile, its store is a whole view, if a shorter one, and it goes on from there.
+// A node that slept until its peers had forgotten the slots it lacks (protocol 6): it learns of a stable checkpoint
+// with proof, takes the records in between from its peers' ledgers, checks and executes them, and is then as if it had
+// never been away. Wherever it dies meanwhile, its store is a whole view, if a shorter one, and it goes on from there.
 
 import { describe, expect, test } from "vitest";
+import { verdictKey } from "../../src/ledger/keys.js";
+import { openEnvelope } from "../../src/node/wire.js";
+import type { ClusterId } from "../../src/types/ids.js";
 import { limits } from "../../src/types/limits.js";
+import { recordsSchema } from "../../src/types/schema.js";
 import type { FailureModel } from "../../src/types/topology.js";
+import { sealAs } from "../support/forge.js";
 import { expectConsistent } from "../support/inspect.js";
 import { TestNetwork, type TestNode } from "../support/network.js";
 import { below, randomOf, shuffle, someOf } from "../support/schedule.js";
@@ -122,6 +127,51 @@ describe.each<[FailureModel]>([["crash"], ["byzantine"]])("a %s node that dies w
 async function expectSound(network: TestNetwork, node: TestNode, what: string): Promise<void> {
   const others = network.nodes.filter(({ ref }) => ref.cluster !== node.ref.cluster);
   await expectConsistent(network, what, [...others, node], { strict: false });
+}
+
+// What its own execution has just done is not in the store yet, on which records of others are executed.
+test("a verdict and the records of others that come in one turn do not get in each other's way", async () => {
+  const network = await TestNetwork.create({ models: ["crash", "crash"] });
+  const slow = network.node("c1n2");
+  network.drop = ({ receiver, kind }) => receiver === slow.name && kind === "result";
+  network.pay(2, 1);
+  network.settle();
+  for (let i = 0; i < limits.checkpointSlots + 5; i++) {
+    network.pay(1);
+    network.settle();
+  }
+  const held: Uint8Array[] = [];
+  const post = network.post.bind(network);
+  network.post = (from, to, bytes) => {
+    const opened = openEnvelope(bytes);
+    const answer =
+      typeof opened === "string" || opened.kind !== "records" ? undefined : recordsSchema.decode(opened.body);
+    if (answer?.items[0] === undefined || answer.items[0].block.length === 0) post(from, to, bytes);
+    else held.push(bytes);
+  };
+  for (let i = 0; i < 10 && held.length === 0; i++) network.advance(500);
+  const record = network.node("c1n0").notes.find((note) => note.kind === "recorded");
+  const { digest } = record?.kind === "recorded" ? record.block : raise("no record");
+  const verdicts = network.node("c2n0").store.get(verdictKey(digest)) ?? raise("no verdicts");
+  const cluster = 2 as ClusterId;
+  const result = sealAs(network, "c2n0", { kind: "result", cluster, node: 0, digest, verdicts });
+  const source = network.nodes.find(({ name }) => name === "c1n0") as TestNode;
+  for (const [from, bytes] of [
+    [network.node("c2n0"), result],
+    [source, held[0] ?? raise("no records")],
+  ] as const) {
+    slow.inbox.push(slow.ingress.open(from.info.key, bytes) ?? raise("refused"));
+  }
+  network.post = post;
+  network.turns(slow);
+  expect(slow.replica.height).toBe(network.node("c1n0").replica.height);
+  network.drop = () => false;
+  await network.run(20);
+  await expectAwake(network, slow, "by itself after all");
+});
+
+function raise(what: string): never {
+  throw new Error(what);
 }
 
 // Two blocks wait for the other cluster, whose clock is ahead; a later one does not and is delivered before them. The

@@ -3,9 +3,9 @@
 
 import { expect } from "vitest";
 import { checkpointOf } from "../../src/cluster/checkpoint.js";
-import { catchUpKey, checkpointKey, prefixRange, type Table } from "../../src/ledger/keys.js";
+import { catchUpKey, checkpointKey, heightOfKey, heightRange, prefixRange, type Table } from "../../src/ledger/keys.js";
 import { limits } from "../../src/types/limits.js";
-import { certificateSchema } from "../../src/types/schema.js";
+import { certificateSchema, type Operation } from "../../src/types/schema.js";
 import type { FailureModel } from "../../src/types/topology.js";
 import { expectConsistent, expectIdle } from "./inspect.js";
 import { TestNetwork, type TestNode } from "./network.js";
@@ -13,13 +13,22 @@ import { TestNetwork, type TestNode } from "./network.js";
 /** What must be equal at nodes that have the same view. Certificates may be others. */
 const EQUAL: readonly Table[] = ["record", "account", "reply", "expiry", "height", "placed", "verdict", "progress"];
 
-/** Blocks of cluster 1 alone and with cluster 2, brought by either, so that its log has no-ops as well. */
+/**
+ * Blocks of cluster 1 alone and with cluster 2, brought by either, so that its log has no-ops as well; some of them ask
+ * for more than there is, here or there.
+ */
 export function payMixed(network: TestNetwork, blocks: number): void {
   for (let i = 0; i < blocks; i++) {
-    network.pay(...([[1], [1, 2], [1], [2, 1]][i % 4] as readonly number[]));
+    const clusters = [[1], [1, 2], [1], [2, 1]][i % 4] as readonly number[];
+    if (i % 16 > 11) network.send([tooMuch(network, clusters)]);
+    else network.pay(...clusters);
     network.settle();
     if (i % 16 === 0) network.advance(100);
   }
+}
+
+function tooMuch(network: TestNetwork, [from = 1, to = from]: readonly number[]): Operation {
+  return network.transfer(network.account(from), network.account(to, 5), 1_000_000n);
 }
 
 /** Nothing reaches this node, and nothing that it says reaches anybody. */
@@ -64,6 +73,10 @@ export async function expectAwake(network: TestNetwork, node: TestNode, what: st
   expectIdle(network, what);
   expect(node.store.get(catchUpKey()), what).toBeUndefined();
   expect(stableSlot(node), what).toBe(stableSlot(model));
+  // The log below the checkpoint is forgotten on disk, too.
+  for await (const [key] of node.store.range(heightRange("slot", 0, stableSlot(node)))) {
+    expect(heightOfKey(key), what).toBeUndefined();
+  }
   for (const table of EQUAL) {
     expect(await contentOf(node, table), `${what}: ${table}`).toEqual(await contentOf(model, table));
   }
