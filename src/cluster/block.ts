@@ -34,19 +34,23 @@ export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly o
 
 /** A signed request, checked but for its signature when `verify` is false. */
 export function decodeRequest(signed: Signed, context: BlockContext, verify = true): Decoded<Request> {
-  const { body, signature } = signed;
+  const { body } = signed;
   if (body.length > limits.requestBytesMax) return { ok: false, code: "malformed" };
   const decoded = tryDecode(() => requestBodySchema.decode(body));
   if (decoded === undefined || decoded.client.length !== 32) return { ok: false, code: "malformed" };
   const checked = checkOperations(decoded.operations, context.topology);
   if (!checked.ok) return checked;
   const client = toHex<PublicKey>(decoded.client);
-  if (verify) {
-    const bytes = signingBytes(context.topology.networkId, carriage.request.number, body);
-    if (!context.verifier.verify({ bytes, signature, publicKey: client })) return { ok: false, code: "bad-signature" };
-  }
   const { nonce, validUntil } = decoded;
-  return { ok: true, value: { client, nonce, validUntil, ...checked.value, hash: digestOf(body), signed } };
+  const request = { client, nonce, validUntil, ...checked.value, hash: digestOf(body), signed };
+  if (verify && !isSigned(request, context)) return { ok: false, code: "bad-signature" };
+  return { ok: true, value: request };
+}
+
+/** Did the client that the request names sign it? */
+export function isSigned({ client, signed }: Request, { topology, verifier }: BlockContext): boolean {
+  const bytes = signingBytes(topology.networkId, carriage.request.number, signed.body);
+  return verifier.verify({ bytes, signature: signed.signature, publicKey: client });
 }
 
 /** A block with all its requests. The code is the first fault found. */

@@ -34,6 +34,11 @@ export class Batcher {
     return this.#queued;
   }
 
+  /** Is this very request queued or in flight? */
+  has(request: Request): boolean {
+    return this.#known.get(requestId(request)) === request.hash;
+  }
+
   add(request: Request): Queued {
     const id = requestId(request);
     const known = this.#known.get(id);

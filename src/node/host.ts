@@ -123,6 +123,7 @@ export class Host {
       self: this.#self,
       knownBlock: (digest) => this.#replica.knownBlock(digest),
       wants: (message) => this.#replica.wants(message),
+      awaits: (request) => this.#replica.awaits(request),
       onRejected: (code, from, kind) => {
         onRejected(code);
         log.debug({ code, from, kind }, "rejected");

@@ -49,6 +49,11 @@ export class Intake {
     this.#options = options;
   }
 
+  /** At the primary: until it is executed. At a backup: while its timer repeats it to the primary. */
+  awaits(request: Request): boolean {
+    return this.#options.isPrimary() ? this.#options.batcher.has(request) : this.#watched.has(request.hash);
+  }
+
   /** Returns the request's hash when its execution must be watched from now on. */
   onRequest(now: Now, { request }: Extract<Event, { kind: "request" }>, out: Effects): Digest | undefined {
     const { topology, self, batcher } = this.#options;

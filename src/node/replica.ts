@@ -11,7 +11,7 @@ import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
 import { Pbft } from "../intra/pbft.js";
 import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
-import type { Block } from "../types/block.js";
+import type { Block, Request } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
@@ -188,6 +188,9 @@ export class Replica {
         return true;
     }
   }
+
+  /** Is the request queued or watched here, so that the same once more would change nothing? */
+  readonly awaits = (request: Request): boolean => this.#intake.awaits(request);
 
   step(now: Now, event: Event, out: Effects): void {
     switch (event.kind) {

@@ -177,6 +177,25 @@ describe.each(["crash", "byzantine"] as const)("requests that are not ordered (%
     }
   });
 
+  test("sent again while it waits, a request is no event: not even its signature is looked at (2.4)", async () => {
+    const network = await TestNetwork.create({ models: [model] });
+    network.settle();
+    const from = network.clients[0]?.publicKey as never;
+    for (const name of ["c1n0", "c1n1"]) {
+      const bytes = network.request([network.payment([1])]);
+      const forged = envelopeSchema.encode({ ...envelopeSchema.decode(bytes), signature: new Uint8Array(64) });
+      const node = network.node(name);
+      expect(node.ingress.open(from, forged), name).toMatchObject({ kind: "refused", code: "bad-signature" });
+      network.sendBytes(bytes, name);
+      network.deliverOne();
+      expect(node.ingress.open(from, bytes), name).toBeUndefined();
+      expect(node.ingress.open(from, forged), name).toBeUndefined();
+      network.settle();
+      expect(node.ingress.open(from, bytes), name).toMatchObject({ kind: "request" });
+    }
+    expect(network.nodes.flatMap(({ rejected }) => rejected)).toEqual([]);
+  });
+
   test("id-reused: another request under an id that is queued, or was executed", async () => {
     const network = await TestNetwork.create({ models: [model] });
     network.settle();

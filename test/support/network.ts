@@ -153,6 +153,7 @@ export class TestNetwork {
       self: node.ref,
       knownBlock: (digest) => replica.knownBlock(digest),
       wants: (message) => replica.wants(message),
+      awaits: replica.awaits,
       onRejected: (code, from, kind) => node.rejected.push({ code, sender: this.nameOf(from), kind }),
     });
     node.inbox.length = 0;
