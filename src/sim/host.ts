@@ -128,6 +128,7 @@ export class SimHost implements SimNode {
         self,
         knownBlock: (digest) => replica.knownBlock(digest),
         wants: (message) => replica.wants(message),
+        awaits: replica.awaits,
         onRejected: (code, from, kind) => onRejected(this, code, from, kind),
       });
       this.running = { replica, ingress };

@@ -119,7 +119,9 @@ function mutated(value: unknown, below: Below): unknown {
   if (value instanceof Uint8Array) return mutatedBytes(value, below);
   if (Array.isArray(value)) return mutatedList(value, below);
   if (typeof value !== "object" || value === null) return value;
-  const [key, field] = oneOf(below, Object.entries(value)) as [string, unknown];
+  const fields = Object.entries(value);
+  if (fields.length === 0) return value;
+  const [key, field] = oneOf(below, fields) as [string, unknown];
   return { ...value, [key]: mutated(field, below) };
 }
 

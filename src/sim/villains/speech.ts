@@ -63,11 +63,21 @@ export function reword(
     if (to === undefined || message === undefined) return [each];
     return say(message, to).map((said) => {
       if (said === message) return each;
-      const known = sealed.get(said) ?? seal(said, context.turn).envelope;
+      const known = sealed.get(said) ?? sealedOr(each.envelope, said, context);
       sealed.set(said, known);
       return { ...each, envelope: known };
     });
   });
+}
+
+/** What lies upon lies add up to may be beyond what can be written: then it is not said. */
+function sealedOr(otherwise: Uint8Array, message: NodeMessage, { turn }: VillainContext): Uint8Array {
+  try {
+    return seal(message, turn).envelope;
+  } catch (error) {
+    if (error instanceof RangeError) return otherwise;
+    throw error;
+  }
 }
 
 /** Makes a thing of each message once: what goes to many is the same for all, and signed once. */
@@ -84,8 +94,8 @@ export function once<T>(make: (message: NodeMessage) => T): (message: NodeMessag
 
 /** The same word to all of these but the villain itself. */
 export function tell(message: NodeMessage, to: readonly NodeRef[], context: VillainContext): readonly Outgoing[] {
-  const { envelope } = seal(message, context.turn);
-  return spread(envelope, to, context);
+  const envelope = sealedOr(NO_BYTES, message, context);
+  return envelope === NO_BYTES ? [] : spread(envelope, to, context);
 }
 
 /** The same bytes to all of these but the villain itself. */

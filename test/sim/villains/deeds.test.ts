@@ -5,14 +5,16 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { checkCertificate } from "../../../src/cluster/certificate.js";
 import { ed25519Verifier, signingBytes } from "../../../src/crypto/signature.js";
+import { seal } from "../../../src/node/turn.js";
 import { openEnvelope, openMessage } from "../../../src/node/wire.js";
-import type { MakeVillain, Outgoing } from "../../../src/sim/observer.js";
+import type { MakeVillain, Outgoing, SimNode } from "../../../src/sim/observer.js";
 import { type VillainName, villains } from "../../../src/sim/villains/all.js";
-import { counterOf, type Entry, type PublicKey } from "../../../src/types/ids.js";
+import { counterOf, type Digest, type Entry, type PublicKey, sequenceOf } from "../../../src/types/ids.js";
 import { limits } from "../../../src/types/limits.js";
-import { carriage, type NodeMessage } from "../../../src/types/message.js";
+import { carriage, type NodeMessage, type Verified } from "../../../src/types/message.js";
 import { inventions, kindOf, omissions, Stage } from "./stage.js";
 
+const NO_DIGEST = "0".repeat(64) as Digest;
 const SEEDS = [1, 2, 3, 4];
 
 async function play(make: MakeVillain, seed: number, rounds = 2): Promise<Stage> {
@@ -238,6 +240,50 @@ describe("each villain does what its name says", () => {
     for (const name of names) expect(name).toMatch(/^composite \([a-z-]+(, [a-z-]+){0,2}\)$/);
   });
 });
+
+test.each(Object.entries(villains))(
+  "%s bends whatever another villain has bent, and does not throw",
+  async (_, make) => {
+    const stage = await Stage.create(1, { models: ["byzantine"] });
+    const node = stage.network.node("c1n0");
+    const turn = stage.network.contextOf(node);
+    const numbers = [0, 1, Number.MAX_SAFE_INTEGER - 1, Number.MAX_SAFE_INTEGER];
+    const cluster = node.ref.cluster;
+    const words = numbers.flatMap((slot) =>
+      numbers.flatMap((view) => {
+        const sequence = sequenceOf(limits.counterMax, cluster);
+        const entry: Entry = {
+          cluster,
+          view,
+          round: 0,
+          slot: slot + (slot === 0 ? 1 : 0),
+          sequence,
+          digest: NO_DIGEST,
+        };
+        const point = { slot: entry.slot, height: view, sequence, finalSequence: sequence };
+        const messages: readonly NodeMessage[] = [
+          { kind: "accept", entry, node: 0 },
+          { kind: "super-accept", entry: { ...entry, round: 1 }, node: 0, previous: sequence, block: undefined },
+          { kind: "commit", cluster, node: 0, digest: NO_DIGEST, entries: [entry] },
+          { kind: "checkpoint", cluster, node: 0, ...point, record: NO_DIGEST, state: NO_DIGEST },
+        ];
+        return messages.map((message) => ({ message, envelope: seal(message, turn).envelope }));
+      }),
+    );
+    const villain = make(stage.draw);
+    const [world, to] = [stage.world(), stage.network.node("c1n1").info.key];
+    const context = { world, node: world.nodes[0] as SimNode, turn, below: stage.draw };
+    for (const { message, envelope } of words) {
+      villain.hear?.(
+        { kind: "message", verified: { from: node.ref, message, signed: undefined } as Verified },
+        context,
+      );
+      for (const each of villain.bend?.([{ to, envelope }], context) ?? []) {
+        expect(typeof openEnvelope(each.envelope)).toBe("object");
+      }
+    }
+  },
+);
 
 test.each(Object.entries(villains))("the same seed makes %s say the same again", async (_, make) => {
   const digest = async () => {
