@@ -330,7 +330,9 @@ export class Coordinator {
     output.lagging.push(...step.lagging);
     output.view = step.view ?? output.view;
     for (const slot of step.changed) output.changed.add(slot);
-    for (const entry of step.agreed) this.#absorbDecisions(this.decisions.onAgreed(entry));
+    for (const entry of step.agreed) {
+      if (!this.#isDone(entry.digest)) this.#absorbDecisions(this.decisions.onAgreed(entry));
+    }
     for (const decided of step.decided) {
       const { entry } = decided;
       const block = this.#bodies.get(entry.digest);

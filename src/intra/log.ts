@@ -344,8 +344,10 @@ export class Log {
   }
 
   /** What may not be contradicted any more in this view. */
-  #firm(state: SlotState | undefined): Entry | undefined {
-    return state?.decided?.entry ?? this.present(state?.accepted) ?? this.present(state?.prepared?.entry);
+  #bound(slot: Slot): readonly Entry[] {
+    const state = this.#slots.get(slot);
+    const bound = [state?.decided?.entry, this.present(state?.accepted), this.present(state?.prepared?.entry)];
+    return bound.filter((each) => each !== undefined);
   }
 
   #isDecidedAt(slot: Slot, digest: Digest): boolean {
@@ -364,20 +366,27 @@ export class Log {
     }
   }
 
-  /** The sequence of the lower slot must be below that of the higher; equal is allowed if the higher is a no-op. */
+  /**
+   * The sequence of the lower slot must be below that of the higher; equal is allowed if the higher is a no-op. This
+   * node's accepts count even where the slot was decided otherwise: they bind for the whole view (2.3).
+   */
   #isInOrder(entry: Entry, noOp: boolean): boolean {
-    for (let slot = entry.slot - 1; slot >= this.#base.slot; slot--) {
-      const lower = slot === this.#base.slot ? this.#base.sequence : this.#firm(this.#slots.get(slot))?.sequence;
-      if (lower === undefined) continue;
-      if (lower > entry.sequence || (lower === entry.sequence && !noOp)) return false;
-      break;
-    }
-    for (let slot = entry.slot + 1; slot <= this.last; slot++) {
-      const higher = this.#firm(this.#slots.get(slot));
-      if (higher === undefined) continue;
-      if (higher.sequence === entry.sequence) return this.isNoOp(higher.digest);
-      return higher.sequence > entry.sequence;
+    const base = this.#base;
+    if (base.slot > 0 && !isBelow(base.sequence, entry.sequence, noOp)) return false;
+    for (let slot = base.slot + 1; slot <= this.last; slot++) {
+      for (const { sequence, digest } of slot === entry.slot ? [] : this.#bound(slot)) {
+        const isOrdered =
+          slot < entry.slot
+            ? isBelow(sequence, entry.sequence, noOp)
+            : isBelow(entry.sequence, sequence, this.isNoOp(digest));
+        if (!isOrdered) return false;
+      }
     }
     return true;
   }
+}
+
+/** Of two slots in order; only a no-op may share the sequence before it. */
+function isBelow(lower: Sequence, higher: Sequence, isNoOp: boolean): boolean {
+  return lower < higher || (isNoOp && lower === higher);
 }
