@@ -129,45 +129,82 @@ async function expectSound(network: TestNetwork, node: TestNode, what: string): 
   await expectConsistent(network, what, [...others, node], { strict: false });
 }
 
-// What its own execution has just done is not in the store yet, on which records of others are executed.
-test("a verdict and the records of others that come in one turn do not get in each other's way", async () => {
+/** A node that is behind a checkpoint for want of two verdicts, with the first records that it asked for still held. */
+async function forWantOfVerdicts() {
   const network = await TestNetwork.create({ models: ["crash", "crash"] });
   const slow = network.node("c1n2");
   network.drop = ({ receiver, kind }) => receiver === slow.name && kind === "result";
-  network.pay(2, 1);
-  network.settle();
   for (let i = 0; i < limits.checkpointSlots + 5; i++) {
-    network.pay(1);
+    network.pay(...(i % 16 === 0 ? [2, 1] : [1]));
     network.settle();
   }
-  const held: Uint8Array[] = [];
+  const held: { readonly from: string; readonly bytes: Uint8Array }[] = [];
   const post = network.post.bind(network);
   network.post = (from, to, bytes) => {
     const opened = openEnvelope(bytes);
     const answer =
       typeof opened === "string" || opened.kind !== "records" ? undefined : recordsSchema.decode(opened.body);
     if (answer?.items[0] === undefined || answer.items[0].block.length === 0) post(from, to, bytes);
-    else held.push(bytes);
+    else held.push({ from: network.nameOf(from), bytes });
   };
   for (let i = 0; i < 10 && held.length === 0; i++) network.advance(500);
+  const records = held[0] ?? raise("no records");
   const record = network.node("c1n0").notes.find((note) => note.kind === "recorded");
   const { digest } = record?.kind === "recorded" ? record.block : raise("no record");
   const verdicts = network.node("c2n0").store.get(verdictKey(digest)) ?? raise("no verdicts");
-  const cluster = 2 as ClusterId;
-  const result = sealAs(network, "c2n0", { kind: "result", cluster, node: 0, digest, verdicts });
-  const source = network.nodes.find(({ name }) => name === "c1n0") as TestNode;
-  for (const [from, bytes] of [
-    [network.node("c2n0"), result],
-    [source, held[0] ?? raise("no records")],
-  ] as const) {
-    slow.inbox.push(slow.ingress.open(from.info.key, bytes) ?? raise("refused"));
-  }
-  network.post = post;
-  network.turns(slow);
-  expect(slow.replica.height).toBe(network.node("c1n0").replica.height);
-  network.drop = () => false;
-  await network.run(20);
-  await expectAwake(network, slow, "by itself after all");
+  const result = sealAs(network, "c2n0", { kind: "result", cluster: 2 as ClusterId, node: 0, digest, verdicts });
+  const hand = (from: string, bytes: Uint8Array) =>
+    slow.inbox.push(slow.ingress.open(network.node(from).info.key, bytes) ?? raise("refused"));
+  const release = async () => {
+    network.post = post;
+    network.drop = () => false;
+    await network.run(20);
+    await expectAwake(network, slow, "in the end");
+  };
+  expect(slow.replica.height).toBe(0);
+  return {
+    network,
+    slow,
+    records: () => hand(records.from, records.bytes),
+    result: () => hand("c2n0", result),
+    release,
+  };
+}
+
+describe("a node's own execution and the records of others", () => {
+  // What execution has just done is not in the store yet, on which records of others are executed.
+  test("do not get in each other's way in one turn", async () => {
+    const { network, slow, records, result, release } = await forWantOfVerdicts();
+    result();
+    records();
+    network.turns(slow);
+    // Up to the next block that waits for a verdict, and not one record further.
+    expect(slow.replica.height).toBe(16);
+    await release();
+  });
+
+  test("do not both write: execution rests from the first piece on", async () => {
+    const { network, slow, records, result, release } = await forWantOfVerdicts();
+    records();
+    network.turns(slow);
+    expect(slow.replica.height).toBe(limits.recordsPerAnswerMax);
+    result();
+    network.turns(slow);
+    expect(slow.replica.height).toBe(limits.recordsPerAnswerMax);
+    await release();
+  });
+
+  test("do not both write after a restart either", async () => {
+    const { network, slow, records, release } = await forWantOfVerdicts();
+    records();
+    network.turns(slow);
+    network.packets.length = 0;
+    await network.restart(slow);
+    network.turns(slow);
+    // The blocks up to the next one that waits for a verdict are decided here, and could be executed.
+    expect(slow.replica.height).toBe(limits.recordsPerAnswerMax);
+    await release();
+  });
 });
 
 function raise(what: string): never {

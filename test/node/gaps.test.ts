@@ -2,6 +2,8 @@
 // asks, and believes the certificate. It stops asking when nothing is missing, and one liar cannot make it ask.
 
 import { describe, expect, test } from "vitest";
+import { noOpBlock } from "../../src/cluster/block.js";
+import type { ClusterId } from "../../src/types/ids.js";
 import { certificateOf, commitOf, injectAs, nextEntry, paymentBlock, sealAs } from "../support/forge.js";
 import { expectConsistent, expectIdle } from "../support/inspect.js";
 import { TestNetwork } from "../support/network.js";
@@ -185,6 +187,19 @@ describe("what others say of slots", () => {
     pay(network, 1, 1, 2);
     const asked = await injectAs(network, "c2n0", "c1n0", { kind: "fetch", slot: 1 });
     expect(asked).toEqual({ codes: ["not-allowed"], changed: false });
+  });
+
+  test("a primary that is told of a no-op does not propose another", async () => {
+    const network = await TestNetwork.create({ models: ["byzantine"] });
+    pay(network, 1, 1);
+    const noOp = noOpBlock(1 as ClusterId);
+    const entry = nextEntry(network, 1, noOp.digest);
+    const certificates = [certificateOf(network, entry, [1, 2, 3])];
+    const chunk = { kind: "chunk", digest: noOp.digest, certificates, block: noOp } as const;
+    expect((await injectAs(network, "c1n1", "c1n0", chunk)).codes).toEqual([]);
+    const { engine } = network.node("c1n0").replica.coordinator;
+    expect(engine.decisionAt(entry.slot)?.entry.digest).toBe(noOp.digest);
+    expect(engine.digestAt(entry.slot + 1)).toBeUndefined();
   });
 
   test("a primary that lacks a slot does not place its block a second time", async () => {
