@@ -11,7 +11,7 @@ import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "..
 import type { Accept, Commit, Propose, SuperAccept, SuperPropose, Verified, ViewMessage } from "../types/message.js";
 import type { Topology } from "../types/topology.js";
 import { type Complete, type DecisionStep, Decisions, primaryRef } from "./decisions.js";
-import { Disseminator, type Way } from "./dissemination.js";
+import { Initiative } from "./initiative.js";
 import { Outlet } from "./outlet.js";
 import { type CrossOutput, emptyOutput } from "./output.js";
 import { ForeignViews } from "./views.js";
@@ -33,7 +33,7 @@ export class Coordinator {
   readonly decisions: Decisions;
   readonly #options: CoordinatorOptions;
   readonly #outlet: Outlet;
-  readonly #disseminator: Disseminator;
+  readonly #initiative: Initiative;
   /** Undelivered blocks. */
   readonly #bodies = new Map<Digest, Block>();
   readonly #views: ForeignViews;
@@ -46,7 +46,12 @@ export class Coordinator {
     this.#options = options;
     this.#views = new ForeignViews(options.members);
     this.decisions = new Decisions({ members: options.members, own: options.self.cluster });
-    this.#disseminator = new Disseminator(options.topology.cross.dissemination);
+    this.#initiative = new Initiative({
+      ...options,
+      decisions: this.decisions,
+      holds: (entry) => this.engine.isPrimary && entry.view === this.engine.view,
+      primaryOf: this.primaryOf.bind(this),
+    });
     this.#bodies.set(options.noOp.digest, options.noOp);
     this.engine = options.engine({
       initiatorOf: (digest) => this.#foreignInitiator(digest),
@@ -105,41 +110,9 @@ export class Coordinator {
     const step = this.engine.propose(block);
     const proposal = step.send.find(({ message }) => message.kind === "propose");
     if (proposal?.message.kind === "propose" && block.clusters.length > 1) {
-      this.#disseminate(proposal.message, block);
+      this.#initiative.disseminate(proposal.message, block, this.#output);
     }
     this.#absorb(step);
-  }
-
-  /** PROPOSE to all nodes of some clusters, SUPER-PROPOSE to the primaries of others (3, step 2). */
-  #disseminate(proposal: Propose, block: Block): void {
-    const { members, self } = this.#options;
-    const others = block.clusters.filter((cluster) => cluster !== self.cluster);
-    const ways = new Map<ClusterId, Way>(others.map((cluster) => [cluster, this.#disseminator.choose(cluster)]));
-    this.decisions.initiate(block.digest, { entry: proposal.entry, ways });
-    const flattened = others.filter((cluster) => ways.get(cluster) === "flattened");
-    if (flattened.length > 0) this.#output.send.push({ to: members.nodesOf(flattened), message: proposal });
-    for (const cluster of others) {
-      if (ways.get(cluster) === "super-propose") this.#superPropose(block.digest, cluster, false);
-    }
-  }
-
-  #superPropose(digest: Digest, cluster: ClusterId, conflict: boolean, isRepeated = false): void {
-    const known = this.decisions.get(digest);
-    const { self } = this.#options;
-    if (known?.initiated === undefined || known.block === undefined || known.superProposed.has(cluster)) return;
-    // Of a view that is over: the new primary sees to it that what the log keeps reaches the others.
-    if (known.initiated.entry.view !== this.engine.view || !this.engine.isPrimary) return;
-    known.superProposed.add(cluster);
-    const message: SuperPropose = {
-      kind: "super-propose",
-      entry: known.initiated.entry,
-      node: self.node,
-      block: known.block,
-    };
-    // Its primary may have changed unseen: one that is silent is not asked alone.
-    const to = isRepeated ? this.#options.members.nodesOf([cluster]) : [this.primaryOf(cluster)];
-    this.#output.send.push({ to, message });
-    this.#output.notes.push({ kind: "super-proposed", digest, cluster, conflict });
   }
 
   // ---- messages
@@ -252,19 +225,13 @@ export class Coordinator {
 
   /** No decision in time: SUPER-PROPOSE to the primaries of the clusters that are silent (3.1), each time again. */
   onCrossTimer(digest: Digest): void {
-    const known = this.decisions.get(digest);
-    if (known?.initiated === undefined || known.block === undefined) return;
-    for (const cluster of known.block.clusters) {
-      if (cluster === this.#options.self.cluster || known.decided.has(cluster)) continue;
-      known.superProposed.delete(cluster);
-      this.#superPropose(digest, cluster, true, true);
-    }
+    this.#initiative.repeat(digest, this.#output);
   }
 
   // ---- start
 
   restore(event: Extract<EngineEvent, { kind: "restored" | "restored-view" }>): void {
-    this.#absorb(this.engine.step(event), true);
+    this.#absorb(this.engine.step(event));
   }
 
   /** A block of the store whose entry is not delivered yet. */
@@ -322,7 +289,7 @@ export class Coordinator {
     return cluster === this.#options.self.cluster ? undefined : this.primaryOf(cluster);
   }
 
-  #absorb(step: EngineStep, isStart = false): void {
+  #absorb(step: EngineStep): void {
     const output = this.#output;
     output.send.push(...step.send);
     output.notes.push(...step.notes);
@@ -346,16 +313,26 @@ export class Coordinator {
       }
     }
     if (step.decided.length > 0) this.#deliver();
-    if (step.view === "opened" && !isStart) this.#placeLost();
+    if (step.view !== undefined) this.#absorbDecisions(this.decisions.endInitiatives());
+    if (step.view === "opened") this.#settleLost();
   }
 
-  /** Blocks that lost their slot when the view changed, or had none, are placed anew (5). At start slots are yet to come. */
-  #placeLost(): void {
-    if (!this.engine.isPrimary) return;
+  /** Blocks without a slot in the new view: its primary places them anew (5), others drop what nobody needs. */
+  #settleLost(): void {
     for (const block of [...this.#bodies.values()]) {
-      if (isNoOp(block) || this.engine.entryOf(block.digest) !== undefined) continue;
-      if (!this.#isDone(block.digest)) this.#absorb(this.engine.place(block, 0 as Sequence));
+      const isPlaced = isNoOp(block) || this.engine.entryOf(block.digest) !== undefined;
+      if (isPlaced || this.#isDone(block.digest)) continue;
+      if (this.engine.isPrimary) this.#absorb(this.engine.place(block, 0 as Sequence));
+      else this.dropMoot(block.digest);
     }
+  }
+
+  /** Forgets a block that no slot holds and nobody has decided. Who has will ask for it, and bring it. */
+  dropMoot(digest: Digest): void {
+    const isDecided = (this.decisions.get(digest)?.decided.size ?? 0) > 0;
+    if (isDecided || this.engine.holds(digest) || !this.#bodies.delete(digest)) return;
+    this.decisions.finish(digest);
+    this.#output.dropped.push(digest);
   }
 
   #absorbDecisions(step: DecisionStep): void {
@@ -368,9 +345,9 @@ export class Coordinator {
       const message: Commit = { kind: "commit", cluster: self.cluster, node: self.node, digest, entries };
       this.#output.send.push({ to: members.nodesOf(block.clusters), message });
     }
-    for (const { digest, cluster } of step.collided) this.#superPropose(digest, cluster, true);
+    for (const { digest, cluster } of step.collided) this.#initiative.superPropose(digest, cluster, this.#output);
     for (const { cluster, way, round } of step.outcomes) {
-      if (way === "flattened") this.#disseminator.observe(cluster, round === 1);
+      if (way === "flattened") this.#initiative.observe(cluster, round === 1);
     }
     for (const { digest, final } of step.complete) {
       if (final > this.#highestFinal) this.#highestFinal = final;
@@ -388,7 +365,6 @@ export class Coordinator {
     return this.#finished.has(digest) || this.#options.isRecorded(digest);
   }
 
-  /** The block has its record: what comes of it from now on is late. */
   finish(digest: Digest): void {
     this.#bodies.delete(digest);
     this.decisions.finish(digest);

@@ -97,6 +97,18 @@ export class Decisions {
     known.initiated = initiated;
   }
 
+  /** This node's view is over: it waits for nobody's accepts any more, and says what its own cluster agreed on. */
+  endInitiatives(): DecisionStep {
+    const step = emptyStep();
+    for (const known of this.#blocks.values()) {
+      if (known.initiated === undefined) continue;
+      known.initiated = undefined;
+      known.superProposed.clear();
+      this.#reviewAgreed(step, known);
+    }
+    return step;
+  }
+
   onCommit(commit: Verified<Commit>): DecisionStep {
     const step = emptyStep();
     this.#onCommit(step, commit);

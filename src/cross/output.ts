@@ -13,6 +13,8 @@ export interface CrossOutput {
   /** Slots to be written before `send` leaves, and blocks likewise. */
   readonly changed: Set<Slot>;
   readonly learned: Block[];
+  /** Blocks that are not needed any more, though they have no record. */
+  readonly dropped: Digest[];
   readonly delivered: Ordered[];
   /** Entries of this cluster that were decided. */
   readonly decided: Entry[];
@@ -29,6 +31,7 @@ export function emptyOutput(): CrossOutput {
     notes: [],
     changed: new Set(),
     learned: [],
+    dropped: [],
     delivered: [],
     decided: [],
     wanted: [],

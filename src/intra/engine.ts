@@ -94,6 +94,8 @@ export interface ClusterLog {
   step(event: EngineEvent): EngineStep;
   /** What this node holds for a block: decided, accepted or self-assigned. */
   entryOf(digest: Digest): Entry | undefined;
+  /** Does any slot hold the block, in whatever view it came there? */
+  holds(digest: Digest): boolean;
   decisionAt(slot: Slot): Decided | undefined;
   /** This node's own present statements about a block, to be said again to one who asks (3.4). */
   restate(digest: Digest): readonly NodeMessage[];

@@ -71,8 +71,6 @@ export class Log {
     return this.#lastChoice.slot < this.#base.slot + limits.windowSlots;
   }
 
-  // ---- questions
-
   /** The slot's state; undefined when it was forgotten or lies too far ahead (slotsAheadMax). */
   slot(slot: Slot): SlotState | undefined {
     if (slot <= this.#base.slot || slot > this.#base.slot + limits.slotsAheadMax) return undefined;
@@ -188,6 +186,13 @@ export class Log {
     return this.isOpen;
   }
 
+  /** Does any slot hold the block, in whatever view it came there? Then others may ask for it. */
+  holds(digest: Digest): boolean {
+    return [...this.#slots.values()].some(({ selfAssigned, accepted, prepared, choice, decided }) =>
+      [selfAssigned, accepted, prepared?.entry, choice, decided?.entry].some((entry) => entry?.digest === digest),
+    );
+  }
+
   /** The slot in which this log decided the block, as far as it remembers. */
   decidedAt(digest: Digest): Slot | undefined {
     return this.isDecided(digest) ? this.#placed.get(digest)?.slot : undefined;
@@ -271,11 +276,13 @@ export class Log {
 
   accept(state: SlotState, entry: Entry): void {
     state.accepted = entry;
+    // Of lower views the newest accept tells all (protocol 5).
+    if (this.present(state.selfAssigned) === undefined) state.selfAssigned = undefined;
     if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
     this.#reach(entry.slot);
   }
 
-  /** Byzantine: a quorum of accepts for the entry; it may not be contradicted in this view any more. */
+  /** Byzantine: a quorum accepted the entry; it may not be contradicted in this view any more. */
   prepare(state: SlotState, entry: Entry, proof: readonly Statement[]): void {
     state.prepared = { entry, proof };
     state.committed = entry;

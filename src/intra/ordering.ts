@@ -155,9 +155,12 @@ export class Ordering {
     this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
   }
 
-  /** What was held was of a lower view. */
+  /** What was held was of a lower view; blocks that no slot holds are needed no more. */
   enterView(): void {
     this.#held.clear();
+    for (const digest of this.#blocks.keys()) {
+      if (!this.#log.isNoOp(digest) && !this.#log.holds(digest)) this.#blocks.delete(digest);
+    }
   }
 
   /** The primary of a new view proposes again what the view keeps, with its slot and sequence (protocol 5). */

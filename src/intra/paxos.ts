@@ -168,6 +168,10 @@ export class Paxos implements ClusterLog {
     return this.#log.placed(digest) ?? this.#log.selfPlaced(digest);
   }
 
+  holds(digest: Digest): boolean {
+    return this.#log.holds(digest);
+  }
+
   decisionAt(slot: Slot): Decided | undefined {
     return this.#log.peek(slot)?.decided;
   }

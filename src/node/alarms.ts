@@ -87,11 +87,16 @@ export class Alarms {
     this.#options.viewWatch.onDecided();
   }
 
-  onRecorded({ digest, requests }: Block): void {
+  /** Nothing about the block is waited for any more. */
+  onDropped(digest: Digest): void {
     this.#timers.stop(`block:${digest}`);
     this.#timers.stop(`owed:${digest}`);
     this.#timers.stop(`fetch:${digest}`);
     this.#options.fetcher.drop(digest);
+  }
+
+  onRecorded({ digest, requests }: Block): void {
+    this.onDropped(digest);
     for (const { hash } of requests) this.#timers.stop(`request:${hash}`);
   }
 
@@ -166,6 +171,8 @@ export class Alarms {
 
   #onBlockTimer(now: Now, digest: Digest, out: Effects): void {
     const { coordinator, queries, viewWatch } = this.#options;
+    coordinator.dropMoot(digest);
+    if (coordinator.body(digest) === undefined) return this.#timers.stop(`block:${digest}`);
     coordinator.onCrossTimer(digest);
     queries.ask(digest, out.send);
     if (coordinator.isOwed(digest)) this.#start(now, `owed:${digest}`, viewWatch.halfMs);

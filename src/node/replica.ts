@@ -316,6 +316,10 @@ export class Replica {
       out.persist.push({ key: blockKey(block.digest), value: block.bytes });
       this.#alarms.onLearned(now, block);
     }
+    for (const digest of output.dropped) {
+      out.persist.push({ key: blockKey(digest), value: undefined });
+      this.#alarms.onDropped(digest);
+    }
     for (const slot of output.changed) {
       this.#changed.add(slot);
       if (this.coordinator.engine.decisionAt(slot) === undefined) this.#alarms.onUndecided(now, slot);
