@@ -76,8 +76,9 @@ export class Decisions {
     return this.#blocks.values();
   }
 
+  /** Blocks under way; those of which there are only votes may come to nothing, and are not counted. */
   get size(): number {
-    return this.#blocks.size;
+    return this.#blocks.size - this.#strangers.size;
   }
 
   /** The block's body; blocks of one cluster are not kept here. */
