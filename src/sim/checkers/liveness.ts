@@ -1,12 +1,14 @@
 // I10: once the last fault has healed, every request that a correct client sent and that is still valid gets a reply
-// that the client may believe: its results, or a refusal that no repetition would change.
+// that the client may believe: its results, or a refusal that no repetition would change. And every correct node
+// catches up with its cluster.
 
+import { recordKey } from "../../ledger/keys.js";
 import type { Request } from "../../types/block.js";
 import { refusalCode } from "../../types/codes.js";
 import { type ClusterId, type Digest, toHex } from "../../types/ids.js";
 import type { Checker, MakeChecker } from "../observer.js";
 import { historyOf } from "./history.js";
-import { reporter, short } from "./report.js";
+import { isExpected, reporter, short } from "./report.js";
 
 /** Refusals after which a client asks again. */
 const PASSING = new Set(["busy", "cluster-unavailable"]);
@@ -41,6 +43,11 @@ export const makeLiveness: MakeChecker = (world, report): Checker => {
     },
     onEnd() {
       if (!isHealed) return;
+      for (const node of world.nodes) {
+        const height = history.height(node.ref.cluster);
+        if (height < 1 || !isExpected(node) || node.store.get(recordKey(height)) !== undefined) continue;
+        violated(`${node.name} lacks record ${height}, which others of its cluster have`);
+      }
       const waiting = [...open.values()].filter(({ validUntil }) => validUntil >= world.time);
       for (const request of waiting.slice(0, 5)) {
         const recorded = recordedIn(request.hash);

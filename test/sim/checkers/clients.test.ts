@@ -105,6 +105,20 @@ describe("I10, liveness", () => {
     expect(await reasonsOf(makeLiveness, { drive })).toEqual([]);
   });
 
+  test("a correct node that stays behind its cluster", async () => {
+    const behind = async (options: BentOptions) => {
+      const drive = (network: TestNetwork) => {
+        network.drop = ({ receiver }) => receiver === "c1n2";
+        network.pay(1);
+        network.settle();
+      };
+      return reasonsOf(makeLiveness, { drive, ...options });
+    };
+    expect(await behind({})).toEqual(["I10 c1n2 lacks record 1, which others of its cluster have"]);
+    expect(await behind({ isCorrect: (name) => name !== "c1n2" })).toEqual([]);
+    expect(await behind({ healed: false })).toEqual([]);
+  });
+
   test("busy is no answer, a refusal for good is one", async () => {
     for (const [code, waiting] of [
       ["busy", 1],
