@@ -23,6 +23,11 @@ const commands: readonly CommandEntry[] = [
   { name: "transfer", describe: "Move money between accounts", load: () => import("./transfer.js") },
   { name: "load", describe: "Generate load and measure throughput and latency", load: () => import("./load.js") },
   {
+    name: "simulate-scale",
+    describe: "Measure simulated networks of growing size",
+    load: () => import("./simulate-scale.js"),
+  },
+  {
     name: "ledger",
     describe: "Show, verify and draw the ledgers of stopped nodes",
     load: () => import("./ledger.js"),

@@ -58,7 +58,8 @@ export const rules: Rules = {
     packages: ["hdr-histogram-js"],
     exceptions: { "driver.ts": "free", "run.ts": "free" },
   },
-  cli: { imports: [...core, "net", "node", "client", "load"], purity: "free" },
+  sim: { imports: [...core, "node", "load"], purity: "deterministic" },
+  cli: { imports: [...core, "net", "node", "client", "load", "sim"], purity: "free" },
 };
 
 export const linesMax = 400;
