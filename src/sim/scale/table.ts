@@ -25,8 +25,9 @@ export function conditionsOf(options: Omit<ScaleOptions, "clusters">): readonly 
   const { model, faults, cross, costs, regions, spread, blockRequestsMax, dissemination, clientsPerCluster } = options;
   const { receiveUs, verifyUs, signUs, sendUs } = costs;
   const where = spread ? "nodes" : "clusters";
+  const blocks = blockRequestsMax === 1 ? "blocks of one request" : `blocks of up to ${blockRequestsMax} requests`;
   return [
-    `${model} clusters, f = ${faults}; blocks of up to ${blockRequestsMax} requests, ${dissemination}; ` +
+    `${model} clusters, f = ${faults}; ${blocks}, ${dissemination}; ` +
       `${percent(cross)} of transfers between two random clusters; ${clientsPerCluster} clients per cluster`,
     `one core per node: ${micro(verifyUs)} to check a signature, ${micro(signUs)} to sign, ` +
       `${micro(receiveUs)} to receive, ${micro(sendUs)} to send a message; ${where} go round ${regions} cloud regions`,
