@@ -30,7 +30,8 @@ const commands: readonly CommandEntry[] = [
   {
     name: "simulate",
     describe: "Run simulated networks with faults, one for each seed, and check them",
-    load: () => import("./simulate.js"),
+    // Two commands in one name, with options of their own.
+    load: () => (process.argv.includes("--scale") ? import("./simulate-scale.js") : import("./simulate.js")),
   },
   {
     name: "demo",

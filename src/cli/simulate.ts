@@ -52,7 +52,8 @@ function simulateOptions(program: Argv<object>): Argv<SimulateOptions> {
     .option("trace", { type: "string", describe: "Write the transcript of one seed there, or on stdout" })
     .epilogue(
       "Each seed first has faults, then all heal and the network must converge. Verdicts: PASS, VIOLATION with the " +
-        "invariant (docs/protocol.md), NO-PROGRESS. Ends with exit code 1 if a seed fails.",
+        "invariant (docs/protocol.md), NO-PROGRESS. Ends with exit code 1 if a seed fails. With --scale it measures " +
+        "networks of growing size instead: see simulate --scale --help.",
     )
     .example("$0 simulate --seeds 1..100", "100 seeds over all profiles")
     .example("$0 simulate --seeds 7 --profile storm --trace", "One seed, with its transcript")

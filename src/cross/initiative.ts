@@ -1,5 +1,5 @@
-// What the primary of a block's initiator does for it beyond its own cluster (protocol 3, step 2; 3.1): brings it to the
-// others, flattened or through their primaries, and asks again where accepts differ or fail to come.
+// What the primary of a block's initiator does for it beyond its own cluster (protocol 3, step 2; 3.1): brings it to
+// the others, flattened or through their primaries, and asks again where accepts differ or fail to come.
 
 import type { Members } from "../cluster/members.js";
 import type { Block } from "../types/block.js";

@@ -276,6 +276,9 @@ export class Paxos implements ClusterLog {
   #agreedEntry(digest: Digest): Entry | undefined {
     const entry = this.entryOf(digest);
     const state = entry === undefined ? undefined : this.#log.peek(entry.slot);
+    // The slot may be decided otherwise, in a later view: that was not agreed on here.
+    const decided = state?.decided?.entry;
+    if (decided !== undefined) return decided.digest === digest ? decided : undefined;
     return state?.agreed === true && state.choice?.digest === digest ? state.choice : undefined;
   }
 

@@ -7,6 +7,14 @@ import { CodecError } from "../types/codec.js";
 import { type ClusterId, type NodeRef, nodeKey, type PublicKey, type View } from "../types/ids.js";
 import { announcementSchema } from "../types/schema.js";
 
+/** How often a node speaks. Each announcement costs every node a signature check, so in a large network less often. */
+export function announceEveryMs(nodes: number): number {
+  return Math.max(ANNOUNCE_EVERY_MS, nodes * ANNOUNCEMENTS_APART_MS);
+}
+
+const ANNOUNCE_EVERY_MS = 5000;
+const ANNOUNCEMENTS_APART_MS = 10; // of all nodes together: about 1 % of everyone's core
+
 export interface ClusterNews {
   readonly cluster: ClusterId;
   readonly view: View;

@@ -18,7 +18,7 @@ import type { Event, Note } from "../types/effects.js";
 import type { NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
-import { Announcements } from "./announcements.js";
+import { Announcements, announceEveryMs } from "./announcements.js";
 import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
@@ -56,8 +56,6 @@ export interface NodeStatus {
 }
 
 const PRUNE_EVERY_MS = 250;
-/** Announcements cost every node a signature check each. */
-const ANNOUNCE_EVERY_MS = 5000;
 
 export class Host {
   readonly #options: HostOptions;
@@ -69,6 +67,7 @@ export class Host {
   readonly #context: TurnContext;
   readonly #metrics = new Metrics();
   readonly #announcements: Announcements;
+  readonly #announceEveryMs: number;
   readonly #decodeBlock: (bytes: Uint8Array) => Block;
   readonly #self: NodeRef;
   /** Nodes that were never connected since the start. */
@@ -131,6 +130,7 @@ export class Host {
     });
     const others = topology.clusters.flatMap(({ nodes }) => nodes).filter(({ key }) => key !== node.key);
     this.#missing = new Set(others.map(({ key }) => key));
+    this.#announceEveryMs = announceEveryMs(others.length + 1);
     this.#transport = libp2pTransport({
       networkId: topology.networkId,
       seed,
@@ -265,7 +265,7 @@ export class Host {
     const { log } = this.#options;
     if (note.kind === "stable") {
       this.#stableHeight = note.height;
-      if (now().tick - this.#announced >= ANNOUNCE_EVERY_MS) this.#announce("heights");
+      if (now().tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
     } else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
     else if (note.kind === "suspected") log.info({ view: note.view }, "primary is slow");

@@ -149,9 +149,10 @@ export class Queries {
   }
 
   #sendVerdicts(digest: Digest, to: NodeRef, send: Send[]): void {
-    const { execution, reader, self } = this.#options;
-    const verdicts = execution.verdictsOf(digest) ?? reader.get(verdictKey(digest));
-    // A cluster that has no say has no verdicts, whoever asks for them.
+    const { coordinator, execution, reader, self } = this.#options;
+    // Said to others, and so durable, are only verdicts on blocks that have others to tell.
+    const isShared = (coordinator.body(digest)?.clusters.length ?? 0) > 1;
+    const verdicts = reader.get(verdictKey(digest)) ?? (isShared ? execution.verdictsOf(digest) : undefined);
     if (verdicts === undefined || verdicts.every((verdict) => verdict === FOREIGN)) return;
     const message: Result = { kind: "result", cluster: self.cluster, node: self.node, digest, verdicts };
     send.push({ to: [to], message });

@@ -308,7 +308,7 @@ export class Replica {
     out.send.push(...output.send);
     out.notes.push(...output.notes);
     if (output.view !== undefined) {
-      withdrawVotes(out.send, this.#own.id, this.coordinator.engine.view);
+      withdrawVotes(out.send, this.#own, this.coordinator.engine.view);
       this.#alarms.onView(now, out);
     }
     this.#viewWatch.show(output.lagging, now.tick, out.send);

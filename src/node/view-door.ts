@@ -68,7 +68,7 @@ function isProven({ cluster, view, stable, decided, prepared }: ViewChange, cont
   return decided.every(isDecided) && prepared.every((each) => each.entry.view < view && isPrepared(each, context));
 }
 
-/** A quorum of accepts for the entry; in round 0 the primary's is among them, in round 1 there is its proposal (2.2). */
+/** A quorum of accepts for the entry: in round 0 with the primary's, in round 1 with its proposal (2.2). */
 function isPrepared({ entry, proof }: Prepared, context: CertificateContext): boolean {
   const cluster = context.members.clusterOf(entry.cluster);
   const voters = new Set<number>();

@@ -127,9 +127,10 @@ export class ViewWatch {
 }
 
 /** What was to be said in lower views when this turn began is not said any more: nothing of it need be durable. */
-export function withdrawVotes(send: Send[], cluster: ClusterId, view: View): void {
-  const isOver = ({ message }: Send) =>
-    message.kind !== "commit" && message.kind !== "request" && (spokenView(message, cluster) ?? view) < view;
+export function withdrawVotes(send: Send[], { id, model }: ClusterInfo, view: View): void {
+  // A COMMIT of a crash cluster tells what is decided, and is true in whatever view it is said.
+  const isVote = ({ kind }: Send["message"]) => kind !== "request" && (kind !== "commit" || model === "byzantine");
+  const isOver = ({ message }: Send) => isVote(message) && (spokenView(message as NodeMessage, id) ?? view) < view;
   const kept = send.filter((each) => !isOver(each));
   send.splice(0, send.length, ...kept);
 }

@@ -1,5 +1,5 @@
-// How a cluster comes by its next view (protocol 5), as seen by the engine that orders its log. A view is *entered* when
-// the node stops taking part in lower ones, and *open* when it has the NEW-VIEW and knows what the view keeps. The two
+// How a cluster comes by its next view (protocol 5), as seen by the engine that orders its log. A view is *entered*
+// when the node stops taking part in lower ones, and *open* when it has the NEW-VIEW and knows what the view keeps. The two
 // protocols, one for each failure model, read the log through `ViewLog` and answer with what is to be done; they change
 // nothing themselves.
 

@@ -37,7 +37,7 @@ export class Timers<Name extends string> {
     return this.#timers.get(name)?.firings ?? 0;
   }
 
-  /** What has become due, in the order of the start; each goes on, to twice the time it has run, until it is stopped. */
+  /** What has become due, in the order of the start; each goes on to twice the time it has run, until stopped. */
   due(now: number): readonly Name[] {
     if (now < this.#earliest) return [];
     const names: Name[] = [];
