@@ -81,7 +81,7 @@ export function scaleOptions(program: Argv<object>): Argv<ScaleCommandOptions> {
       "Every node is a real one, on a simulated core that is slow enough to be busy at some tens of transfers/s. " +
         "Ends with exit code 1 if throughput grows with a slope below 0.95, or messages per transfer by over 10 %.",
     )
-    .example("$0 simulate --scale", "8, 32, 128 and 512 byzantine clusters of four: minutes, and 3 GB of memory")
+    .example("$0 simulate --scale", "8, 32, 128 and 512 byzantine clusters of four: minutes, and 4 GB of memory")
     .example("$0 simulate --scale --clusters 4,16,64 --model crash --cost-us 5000", "Crash clusters of three");
 }
 

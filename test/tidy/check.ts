@@ -122,8 +122,8 @@ function checkPatterns({ path, text }: SourceFile, code: string, patterns: reado
   );
 }
 
-/** Texts that a test compares, and prose with tables and links, cannot be broken at will. */
+/** Texts that a test compares, drawings, and prose with tables and links, cannot be broken at will. */
 function columnsOf(path: string): number {
-  if (path.endsWith(".md") || path.endsWith(".txt")) return Number.POSITIVE_INFINITY;
+  if ([".md", ".txt", ".svg"].some((ending) => path.endsWith(ending))) return Number.POSITIVE_INFINITY;
   return path.startsWith("test/") ? 2 * columnsMax : columnsMax;
 }
