@@ -76,6 +76,11 @@ export class Decisions {
     return this.#blocks.values();
   }
 
+  /** Blocks of which there are only votes. */
+  get strangers(): number {
+    return this.#strangers.size;
+  }
+
   /** Blocks under way; those of which there are only votes may come to nothing, and are not counted. */
   get size(): number {
     return this.#blocks.size - this.#strangers.size;

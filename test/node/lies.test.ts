@@ -210,7 +210,7 @@ describe("floods", () => {
       const message = commitOf(nextEntry(network, 2, digestOf(i)), 3);
       coordinator.onCommit({ from: { cluster: 2 as ClusterId, node: 3 }, message, signed });
     }
-    expect(coordinator.decisions.size).toBe(limits.remoteVotesMax);
+    expect(coordinator.decisions.strangers).toBe(limits.remoteVotesMax);
     // All COMMITs about the next block come before the block itself.
     network.pick = (packets) => {
       const late = ({ receiver, kind }: Packet) => receiver === "c1n1" && kind === "propose";

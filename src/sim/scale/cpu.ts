@@ -12,17 +12,17 @@ export interface CpuCosts {
   readonly sendUs: number;
 }
 
-/** Measured on one core of a 2-core cloud machine: Ed25519 by libsodium, the rest with this program. */
-const MEASURED: CpuCosts = { receiveUs: 5, verifyUs: 50, signUs: 18, sendUs: 3 };
+/** Ed25519 by libsodium as measured on one core of a 2-core machine; receiving and sending are estimates. */
+const BASE: CpuCosts = { receiveUs: 5, verifyUs: 50, signUs: 18, sendUs: 3 };
 
 /** Costs of a server on which checking one signature takes so long, everything else in proportion. */
 export function costsOf(verifyUs: number): CpuCosts {
-  const slower = verifyUs / MEASURED.verifyUs;
+  const slower = verifyUs / BASE.verifyUs;
   return {
-    receiveUs: MEASURED.receiveUs * slower,
+    receiveUs: BASE.receiveUs * slower,
     verifyUs,
-    signUs: MEASURED.signUs * slower,
-    sendUs: MEASURED.sendUs * slower,
+    signUs: BASE.signUs * slower,
+    sendUs: BASE.sendUs * slower,
   };
 }
 

@@ -57,6 +57,8 @@ describe("12. self-assigning before the view's re-proposals are known", () => {
       wait(network, 20);
       down.heal();
       late.heal();
+      // Who was away hears of what it missed when there is something new.
+      network.send([network.payment([2], 2)], { to: "c2n2" });
       wait(network, 60);
     });
 
