@@ -59,7 +59,7 @@ export const rules: Rules = {
     exceptions: { "driver.ts": "free", "run.ts": "free" },
   },
   sim: {
-    imports: [...core, "node", "load/random.ts"],
+    imports: [...core, "node", "load/accounts.ts", "load/random.ts"],
     purity: "deterministic",
     packages: ["node:crypto", "node:zlib"],
   },
