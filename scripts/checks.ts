@@ -1,6 +1,6 @@
 // What scripts/test runs: lint and format, types and build, the test suites, then simulated seeds, each of which counts
-// as a test. Counts come from vitest's and the simulator's JSON reports, never from their text; whatever fails without a
-// failing test of its own (a file that cannot be loaded, a crash, an error outside of tests, seeds that had no time)
+// as a test. Counts come from the JSON reports of vitest and the simulator, never from their text. Whatever fails without
+// a failing test of its own (a file that cannot be loaded, a crash, an error outside of tests, seeds that had no time)
 // counts as one failure, so that the sum never claims success for a run that had none.
 
 import { spawn } from "node:child_process";
@@ -36,7 +36,7 @@ interface Simulated {
 }
 
 const root = resolve(import.meta.dirname, "..");
-// At most, and together below an hour, the installation included.
+// Together, with three checks, below an hour, and with minutes left for the installation.
 const checkMaxMs = 4 * 60_000;
 const suitesMaxMs = 20 * 60_000;
 const seedsMaxMs = 20 * 60_000;
