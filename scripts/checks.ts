@@ -1,6 +1,7 @@
-// What scripts/test runs: lint and format, types and build, then the test suites. Counts come from vitest's JSON
-// report, never from its text; whatever fails without a failing test of its own (a file that cannot be loaded, a crash,
-// an error outside of tests) counts as one failure, so that the sum never claims success for a run that had none.
+// What scripts/test runs: lint and format, types and build, the test suites, then simulated seeds, each of which counts
+// as a test. Counts come from the JSON reports of vitest and the simulator, never from their text. Whatever fails without
+// a failing test of its own (a file that cannot be loaded, a crash, an error outside of tests, seeds that had no time)
+// counts as one failure, so that the sum never claims success for a run that had none.
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -22,18 +23,35 @@ interface Report {
   }[];
 }
 
+/** The part of the simulator's JSON report that is read here. */
+interface Simulated {
+  readonly seeds: number;
+  readonly failed: number;
+  readonly failures: readonly {
+    readonly seed: number;
+    readonly profile: string;
+    readonly verdict: string;
+    readonly replay: string;
+  }[];
+}
+
 const root = resolve(import.meta.dirname, "..");
+// Together, with three checks, below an hour, and with minutes left for the installation.
+const checkMaxMs = 4 * 60_000;
 const suitesMaxMs = 20 * 60_000;
+const seedsMaxMs = 20 * 60_000;
+const seedCount = seedCountOf(process.env);
 
 const paths = process.argv.slice(2).map(testPath);
 const counts: Counts[] = [];
 if (paths.length === 0) {
   counts.push(await check("lint and format", [["biome", "check", "."]]));
   counts.push(await check("types and build", [["tsc", "-p", "tsconfig.check.json"], [join(root, "scripts/setup")]]));
-} else if (!(await run([join(root, "scripts/setup")]))) {
+} else if (!(await run([join(root, "scripts/setup")], { maxMs: checkMaxMs }))) {
   counts.push({ passed: 0, failed: 1, skipped: 0 });
 }
 counts.push(await suites(paths));
+if (paths.length === 0) counts.push(await simulation());
 
 const passed = sum((count) => count.passed);
 const failed = sum((count) => count.failed);
@@ -49,7 +67,7 @@ function testPath(argument: string): string {
 async function check(name: string, commands: readonly (readonly string[])[]): Promise<Counts> {
   console.log(`== ${name}`);
   let ok = true;
-  for (const command of commands) ok = (await run(command)) && ok;
+  for (const command of commands) ok = (await run(command, { maxMs: checkMaxMs })) && ok;
   console.log(ok ? `${name}: passed` : `${name}: FAILED`);
   return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
 }
@@ -59,14 +77,10 @@ async function suites(filters: readonly string[]): Promise<Counts> {
   const folder = mkdtempSync(join(tmpdir(), "sharper-test-"));
   const file = join(folder, "report.json");
   try {
-    const ok = await run([
-      "vitest",
-      "run",
-      "--reporter=default",
-      "--reporter=json",
-      `--outputFile=${file}`,
-      ...filters,
-    ]);
+    const ok = await run(
+      ["vitest", "run", "--reporter=default", "--reporter=json", `--outputFile=${file}`, ...filters],
+      { maxMs: suitesMaxMs },
+    );
     return existsSync(file)
       ? countsOf(JSON.parse(readFileSync(file, "utf8")), ok)
       : { passed: 0, failed: 1, skipped: 0 };
@@ -90,19 +104,64 @@ function countsOf({ testResults }: Report, ok: boolean): Counts {
   };
 }
 
+/** Seeds over all profiles, by the command line as it was built. */
+async function simulation(): Promise<Counts> {
+  console.log("== simulated seeds");
+  let text = "";
+  const command = [process.execPath, join(root, "dist/cli/main.js"), "simulate"];
+  const ok = await run([...command, "--seeds", `1..${seedCount}`, "--jobs", "2", "--json"], {
+    maxMs: seedsMaxMs,
+    read: (chunk) => {
+      text += chunk;
+    },
+  });
+  const report = simulatedOf(text);
+  for (const { seed, profile, verdict, replay } of report.failures) {
+    console.log(`seed ${seed} (${profile}): ${verdict}\n  replay: scripts/${replay}`);
+  }
+  // A run that breaks off reports what it has, and says nothing of the rest.
+  const isBroken = report.seeds !== seedCount || (!ok && report.failed === 0);
+  if (isBroken) console.log(`broken off: ${report.seeds} of ${seedCount} seeds have a verdict`);
+  const passed = report.seeds - report.failed;
+  console.log(`simulated seeds: ${passed} passed, ${report.failed} failed`);
+  return { passed, failed: report.failed + (isBroken ? 1 : 0), skipped: 0 };
+}
+
+function simulatedOf(text: string): Simulated {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { seeds: 0, failed: 0, failures: [] };
+  }
+}
+
+function seedCountOf({ SIMULATED_SEEDS: text = "2000" }: NodeJS.ProcessEnv): number {
+  if (/^[1-9][0-9]{0,8}$/.test(text)) return Number(text);
+  console.error(`SIMULATED_SEEDS is ${text}; it must be a number from 1 on`);
+  process.exit(2);
+}
+
 function sum(pick: (count: Counts) => number): number {
   return counts.reduce((total, count) => total + pick(count), 0);
 }
 
-/** Runs a command of the project with its output shown; whether it ended with 0 in time. */
-function run([command = "", ...args]: readonly string[]): Promise<boolean> {
+interface RunOptions {
+  readonly maxMs: number;
+  /** Gets what the command prints; without it that is shown. */
+  readonly read?: (chunk: string) => void;
+}
+
+/** Runs a command of the project; whether it ended with 0 in time. */
+function run([command = "", ...args]: readonly string[], { maxMs, read }: RunOptions): Promise<boolean> {
   return new Promise((done) => {
-    const child = spawn(command, args, { cwd: root, stdio: "inherit", timeout: suitesMaxMs });
+    const stdout = read === undefined ? "inherit" : "pipe";
+    const child = spawn(command, args, { cwd: root, stdio: ["inherit", stdout, "inherit"], timeout: maxMs });
+    if (read !== undefined) child.stdout?.setEncoding("utf8").on("data", read);
     child.once("error", (error) => {
       console.error(`${command}: ${error.message}`);
       done(false);
     });
-    child.once("exit", (code) => done(code === 0));
+    child.once("close", (code) => done(code === 0));
   });
 }
 

@@ -21,6 +21,9 @@ import {
 import { TestNetwork } from "../support/network.js";
 import { quiet, refused, refusedBytes, underWay, ZERO } from "../support/refusals.js";
 
+/** More than a primary waits before it asks for a block that accepts name. */
+const FETCH_MS = 500;
+
 describe("envelopes", () => {
   test.each([
     ["malformed", "nothing but noise", Uint8Array.of(255, 1, 2, 3)],
@@ -140,14 +143,24 @@ describe("who may say what", () => {
     expect(await refused(network, "c2n1", "c2n2", superAccept)).toEqual(["not-primary"]);
   });
 
-  // Its own primary may be silent: the others say by their accepts that there is a block to be placed.
+  // Its own primary may be silent: the others say by their accepts that there is a block to be placed (3.1).
   test("a SUPER-PROPOSE to a node that is not primary is answered by its own accept", async () => {
     const network = await quiet();
     const block = paymentBlock(network, 2, 1);
-    const entry = nextEntry(network, 2, block.digest);
-    const message = { kind: "super-propose", entry, node: 0, block } as const;
-    expect(await refused(network, "c2n0", "c1n1", message)).toEqual([]);
-    expect(network.node("c1n1").replica.coordinator.engine.entryOf(block.digest)?.round).toBe(0);
+    const message = { kind: "super-propose", entry: nextEntry(network, 2, block.digest), node: 0, block } as const;
+    const { engine } = network.node("c1n1").replica.coordinator;
+    const slot = engine.frontier.slot + 1;
+    network.post(network.node("c2n0").info.key, network.node("c1n1").info.key, sealAs(network, "c2n0", message));
+    network.deliver({ sender: "c2n0", receiver: "c1n1", kind: "super-propose" });
+    expect(network.node("c1n1").rejected).toEqual([]);
+    expect(engine.entryOf(block.digest)).toMatchObject({ view: 0, round: 0, slot, digest: block.digest });
+    // The primaries of both clusters hear of it; that nothing else left shows that nobody else was told.
+    const said = network.packets.map(({ sender, receiver, kind }) => `${sender} ${receiver} ${kind}`);
+    expect(said.sort()).toEqual(["c1n1 c1n0 accept", "c1n1 c2n0 accept"]);
+    // And its own one fetches the block and places it.
+    network.settle();
+    network.advance(FETCH_MS);
+    expect(network.node("c1n0").replica.coordinator.engine.entryOf(block.digest)?.round).toBe(1);
   });
 });
 
