@@ -28,6 +28,8 @@ export interface RecordPosition {
 /** Executed and recorded; operations may have failed one by one, which their results say. */
 export interface Committed extends RecordPosition {
   readonly outcome: "committed";
+  /** Of the request: "client key:nonce". */
+  readonly id: string;
   /** One code for each operation, in their order; "ok" for those that were applied. */
   readonly results: readonly ResultCode[];
   readonly latencyMs: number;
@@ -83,8 +85,11 @@ export interface AccountBalance {
   /** Undefined: nobody has opened it yet. */
   readonly owner: PublicKey | undefined;
   readonly cluster: ClusterId;
-  /** The balance is that after this record of the cluster's view. */
-  readonly height: number;
+  /**
+   * The balance is that after this record of the cluster's view. Undefined: enough nodes agree on the balance, but were
+   * at different records.
+   */
+  readonly height: number | undefined;
 }
 
 export interface BalancesRead {

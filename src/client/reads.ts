@@ -1,6 +1,7 @@
 // Reads of accounts. In a byzantine cluster all nodes are asked, and an answer is what f + 1 of them say equally; in a
-// crash cluster its primary is asked, which has everything first, and the others when it is silent. No answer is older
-// than a result that this client was told before, so a client reads its own writes.
+// crash cluster its primary is asked, which has everything first, and the others when it is silent or gone. No answer
+// is older than a result that this client was told before, so a client reads its own writes. A height, too, is told
+// only if f + 1 say it: of equal balances at different heights nobody can tell which one is a liar's.
 
 import { witnessesOf } from "../cluster/quorum.js";
 import { CodedError } from "../types/codes.js";
@@ -34,6 +35,8 @@ interface Pending extends ReadCall {
   readonly height: number;
   resendAt: number;
   attempts: number;
+  /** The only node that was asked last. */
+  askedAlone: PublicKey | undefined;
 }
 
 export class Reads {
@@ -58,7 +61,8 @@ export class Reads {
     const body = readSchema.encode({ nonce, accounts });
     const message = envelopeSchema.encode({ kind: carriage.read.number, body, signature: EMPTY, block: EMPTY });
     const now = this.#time.elapsed();
-    const pending: Pending = { ...call, message, answers: [], height: home.height, resendAt: now, attempts: 0 };
+    const first = { resendAt: now, attempts: 0, askedAlone: undefined };
+    const pending: Pending = { ...call, message, answers: [], height: home.height, ...first };
     this.#pending.set(nonce, pending);
     this.#send(pending, now);
   }
@@ -74,14 +78,22 @@ export class Reads {
     }
     pending.answers[answer.node] = answer;
     const agreeing = pending.answers.filter((other) => other !== undefined && sameStates(other, answer)) as ReadReply[];
-    if (agreeing.length >= witnessesOf(pending.home.info)) {
-      const height = Math.min(...agreeing.map((other) => other.height));
-      const balances = answer.accounts.map((state) => balanceOf(state, pending, height));
-      this.#end(pending, balances);
-      return;
+    const meeting = agreeing.filter(({ height }) => height === answer.height);
+    const witnesses = witnessesOf(pending.home.info);
+    if (meeting.length >= witnesses) return this.#end(pending, balancesOf(answer, answer.height));
+    if (agreeing.length >= witnesses) {
+      // Under load nodes may never be at the same record when they answer.
+      if (pending.attempts > 1) return this.#end(pending, balancesOf(answer, undefined));
+      this.#askAgainSoon(pending);
     }
     const count = pending.answers.filter((other) => other !== undefined).length;
     if (count > pending.home.info.faults + 1) this.#askAgainSoon(pending);
+  }
+
+  /** Whoever was asked alone and is gone is not waited for. */
+  onDisconnect(peer: PublicKey): void {
+    const now = this.#time.elapsed();
+    for (const pending of this.#pending.values()) if (pending.askedAlone === peer) pending.resendAt = now;
   }
 
   tick(periodMs: number): void {
@@ -105,6 +117,7 @@ export class Reads {
     }
     if (!handed) return; // nobody is within reach: tried again at the next tick
     pending.attempts++;
+    pending.askedAlone = first ? home.primary.key : undefined;
     pending.resendAt = now + home.attemptTimeoutMs(pending.attempts);
   }
 
@@ -131,7 +144,8 @@ function sameState(a: AccountState, b: AccountState): boolean {
   return a.exists === b.exists && a.balance === b.balance && Buffer.compare(a.owner, b.owner) === 0;
 }
 
-function balanceOf(state: AccountState, { home }: Pending, height: number): AccountBalance {
-  const owner = state.owner.length === 0 ? undefined : toHex<PublicKey>(state.owner);
-  return { account: state.account, exists: state.exists, balance: state.balance, owner, cluster: home.info.id, height };
+function balancesOf({ cluster, accounts }: ReadReply, height: number | undefined): readonly AccountBalance[] {
+  return accounts.map(({ account, exists, balance, owner }) => {
+    return { account, exists, balance, owner: owner.length === 0 ? undefined : toHex(owner), cluster, height };
+  });
 }

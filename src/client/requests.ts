@@ -2,9 +2,9 @@
 // to every node of the cluster, again and again with growing pauses (protocol 2.4), until its answers prove an ending
 // or its deadline comes. One call of `tick` for all of them replaces timers of their own.
 
-import type { Request } from "../types/block.js";
+import { type Request, requestId } from "../types/block.js";
 import { CodedError, type ResultCode } from "../types/codes.js";
-import { type NodeIndex, type Sequence, toHex } from "../types/ids.js";
+import { type NodeIndex, type PublicKey, type Sequence, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { WireReply } from "../types/schema.js";
 import { Answers } from "./answers.js";
@@ -58,6 +58,8 @@ interface Pending {
   /** Whom it was last sent to, and whom to send it to next. */
   asked: Audience | undefined;
   next: Audience;
+  /** The only node that it was last sent to. */
+  askedAlone: PublicKey | undefined;
 }
 
 export interface RequestsOptions {
@@ -108,6 +110,7 @@ export class Requests {
       busyAnswers: 0,
       asked: undefined,
       next: sentBefore ? "all" : "primary",
+      askedAlone: undefined,
     };
     this.#pending.set(request.nonce, pending);
     this.#send(pending, now);
@@ -138,6 +141,12 @@ export class Requests {
     }
   }
 
+  /** A node that is gone will not answer: who was asked alone is not waited for. */
+  onDisconnect(peer: PublicKey): void {
+    const now = this.#time.elapsed();
+    for (const pending of this.#pending.values()) if (pending.askedAlone === peer) pending.resendAt = now;
+  }
+
   /** Sends again what is due, and ends what would be past its deadline at the next call, `periodMs` later. */
   tick(periodMs: number): void {
     const now = this.#time.elapsed();
@@ -165,12 +174,13 @@ export class Requests {
     if (!handed) return; // nobody is within reach: tried again at the next tick
     pending.attempts++;
     pending.asked = primaryOnly ? "primary" : "all";
+    pending.askedAlone = primaryOnly ? home.primary.key : undefined;
     pending.next = "all";
     pending.resendAt = now + home.attemptTimeoutMs(pending.attempts);
   }
 
   #onExecuted(pending: Pending, reply: WireReply, results: readonly ResultCode[]): void {
-    const { home, startedAt } = pending;
+    const { request, home, startedAt } = pending;
     const latencyMs = this.#time.elapsed() - startedAt;
     home.onExecuted({ height: reply.height, latencyMs });
     const record: RecordPosition = {
@@ -180,7 +190,8 @@ export class Requests {
       digest: toHex(reply.digest),
     };
     const code = results.length === 1 ? (results[0] as ResultCode) : "ok";
-    if (code === "ok") this.#end(pending, { outcome: "committed", results, ...record, latencyMs });
+    if (code === "ok")
+      this.#end(pending, { outcome: "committed", id: requestId(request), results, ...record, latencyMs });
     else this.#end(pending, this.#rejected(pending, code as RejectionCode, record));
   }
 

@@ -140,7 +140,11 @@ export class Session {
         this.#outbox.onConnect(peer);
         if (this.#isInReach()) this.#onReach?.();
       },
-      onDisconnect: (peer) => this.#outbox.onDisconnect(peer),
+      onDisconnect: (peer) => {
+        this.#outbox.onDisconnect(peer);
+        this.#requests.onDisconnect(peer);
+        this.#reads.onDisconnect(peer);
+      },
       // What callers' callbacks throw is theirs, and must not be lost in the transport.
       onError: (error) =>
         this.#time.soon(() => {

@@ -12,7 +12,7 @@ beforeEach(async () => {
   client = await world.client();
 });
 
-test("a byzantine cluster is believed when f + 1 nodes say the same, at whatever height", async () => {
+test("a byzantine cluster is believed when f + 1 nodes say the same at the same height", async () => {
   const outcome = client.balance("alice");
   const [sent] = world.take() as [Seen];
   world.readReply("c1n3", sent, { height: 9, balance: 1_000_000n });
@@ -20,11 +20,36 @@ test("a byzantine cluster is believed when f + 1 nodes say the same, at whatever
   expect(await hasEnded(outcome)).toBe(false);
   world.readReply("c1n0", sent, { height: 5, balance: 70n });
   expect(await hasEnded(outcome)).toBe(false);
-  world.readReply("c1n1", sent, { height: 6, balance: 70n });
+  world.readReply("c1n1", sent, { height: 5, balance: 70n });
   expect(await outcome).toMatchObject({
     outcome: "read",
     accounts: [{ account: "alice", exists: true, balance: 70n, owner: clientKey, cluster: 1, height: 5 }],
   });
+});
+
+test.each([1, 6, 900])(
+  "a liar who says the truth of record 7 at height %i does not choose the height",
+  async (height) => {
+    const outcome = client.balance("alice");
+    const [sent] = world.take() as [Seen];
+    world.readReply("c1n3", sent, { height, balance: 70n });
+    world.readReply("c1n0", sent, { height: 7, balance: 70n });
+    expect(await hasEnded(outcome)).toBe(false);
+    world.readReply("c1n1", sent, { height: 7, balance: 70n });
+    expect(await outcome).toMatchObject({ accounts: [{ balance: 70n, height: 7 }] });
+  },
+);
+
+test("equal balances of nodes that never meet at a record are believed at the second try, without a height", async () => {
+  const outcome = client.balance("alice");
+  const [sent] = world.take() as [Seen];
+  world.readReply("c1n0", sent, { height: 7, balance: 70n });
+  world.readReply("c1n1", sent, { height: 8, balance: 70n });
+  expect(await hasEnded(outcome)).toBe(false);
+  world.time.advance(80);
+  const [again] = world.take() as [Seen];
+  world.readReply("c1n0", again, { height: 9, balance: 70n });
+  expect(await outcome).toMatchObject({ accounts: [{ balance: 70n, height: undefined }] });
 });
 
 test("nodes that disagree are asked again soon", async () => {
@@ -51,6 +76,17 @@ test("of a crash cluster the primary is asked, and the others when it is silent"
   expect(namesOf(copies)).toEqual(["c2n0", "c2n1", "c2n2"]);
   world.readReply("c2n2", copies[2] as Seen, { height: 1, balance: 3n });
   expect(await outcome).toMatchObject({ accounts: [{ balance: 3n }] });
+});
+
+test("when the crash primary that was asked goes away, the others are asked at once", async () => {
+  const outcome = client.balance("zoe");
+  expect(namesOf(world.take())).toEqual(["c2n0"]);
+  world.down("c2n0");
+  world.time.advance(20);
+  const [copy] = world.take() as [Seen];
+  expect(copy.node).toBe("c2n1");
+  world.readReply("c2n1", copy, { height: 1, balance: 3n });
+  expect(await outcome).toMatchObject({ accounts: [{ balance: 3n, height: 1 }] });
 });
 
 test("a client reads its own writes: older answers are not taken", async () => {

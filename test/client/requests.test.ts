@@ -83,6 +83,29 @@ describe("where a request goes", () => {
     expect(namesOf(world.take())).toEqual(allOfOne);
   });
 
+  test("when the node that was asked goes away, the others are asked at once with identical bytes", () => {
+    void client.transfer(inByzantine);
+    const first = takeOne();
+    world.down("c1n0");
+    world.time.advance(20);
+    const second = world.take();
+    expect(namesOf(second)).toEqual(["c1n1", "c1n2", "c1n3"]);
+    for (const { bytes } of second) expect(bytes).toEqual(first.bytes);
+  });
+
+  test("when a node that was not asked alone goes away, nothing is sent sooner", () => {
+    void client.transfer(inByzantine);
+    takeOne();
+    world.down("c1n1");
+    world.time.advance(900);
+    expect(world.take()).toEqual([]);
+    world.time.advance(200);
+    expect(namesOf(world.take())).toEqual(["c1n0", "c1n2", "c1n3"]);
+    world.down("c1n2");
+    world.time.advance(900);
+    expect(world.take()).toEqual([]);
+  });
+
   test("a primary that is not connected is not waited for", () => {
     world.down("c1n0");
     void client.transfer(inByzantine);
@@ -105,6 +128,7 @@ describe("answers of a byzantine cluster", () => {
       sequence: 65_536 * 9 + 1,
       digest: "d".repeat(64),
       cluster: 1,
+      id: `${clientKey}:${bodyOf(sent).nonce}`,
     });
     expect(client.inFlight).toBe(0);
   });
