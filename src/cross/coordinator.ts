@@ -55,6 +55,7 @@ export class Coordinator {
     this.#bodies.set(options.noOp.digest, options.noOp);
     this.engine = options.engine({
       initiatorOf: (digest) => this.#foreignInitiator(digest),
+      block: this.body.bind(this),
       involved: (clusters) => options.members.nodesOf(clusters),
     });
     this.#outlet = new Outlet({
@@ -83,6 +84,15 @@ export class Coordinator {
 
   body(digest: Digest): Block | undefined {
     return this.#bodies.get(digest);
+  }
+
+  /** Is the request in a block that this cluster has decided? What it still waits for is not the primary's doing. */
+  isOrdered(request: Digest): boolean {
+    const blocks = [...this.#bodies.values()].filter(({ requests }) => requests.some(({ hash }) => hash === request));
+    return blocks.some(({ digest }) => {
+      const entry = this.engine.entryOf(digest);
+      return entry !== undefined && this.engine.decisionAt(entry.slot)?.entry.digest === digest;
+    });
   }
 
   /** Hashes of the requests in blocks that have no record yet. */
@@ -209,7 +219,7 @@ export class Coordinator {
 
   /** The opening of the view may have waited for what this turn brought. */
   retryView(): void {
-    if (!this.engine.isOpen) this.#absorb(this.engine.step({ kind: "view-retry" }));
+    if (this.engine.isWaiting) this.#absorb(this.engine.step({ kind: "view-retry" }));
   }
 
   /** Is this block's place in the own log owed to others, who have decided it (3.4)? */
@@ -267,7 +277,12 @@ export class Coordinator {
 
   /** A proposal of this cluster's own, which nobody may answer in the present view: not even its block is kept. */
   #isOfOtherView({ entry, kind }: Propose | SuperAccept, from: NodeRef): boolean {
-    if (entry.cluster !== this.#options.self.cluster || entry.view === this.engine.view) return false;
+    if (entry.cluster !== this.#options.self.cluster) return false;
+    if (entry.view === this.engine.view) {
+      // A liar could propose one block after another for one slot.
+      const refusal = this.engine.refusal(entry);
+      return refusal !== undefined && this.#refuse(refusal, from, kind);
+    }
     if (entry.view < this.engine.view) this.#output.lagging.push(from);
     return this.#refuse("stale-view", from, kind);
   }
@@ -332,6 +347,7 @@ export class Coordinator {
     const isDecided = (this.decisions.get(digest)?.decided.size ?? 0) > 0;
     if (isDecided || this.engine.holds(digest) || !this.#bodies.delete(digest)) return;
     this.decisions.finish(digest);
+    this.engine.dropBlock(digest);
     this.#output.dropped.push(digest);
   }
 

@@ -152,12 +152,13 @@ export class Decisions {
     return step;
   }
 
-  /** A quorum of this node's own crash cluster accepted (it is the primary). */
+  /** A quorum of this node's own crash cluster accepted (it is the primary). Said again: the others take too long. */
   onAgreed(entry: Entry): DecisionStep {
     const step = emptyStep();
     const known = this.#open(entry.digest, true);
+    const isLate = known.agreed.has(entry.cluster);
     known.agreed.set(entry.cluster, entry);
-    this.#reviewAgreed(step, known);
+    this.#reviewAgreed(step, known, isLate);
     return step;
   }
 
@@ -269,11 +270,14 @@ export class Decisions {
     step.complete.push(known.complete);
   }
 
-  /** The initiator's primary waits for all crash clusters; another's primary speaks for its own (step 4). */
-  #reviewAgreed(step: DecisionStep, known: CrossBlock): void {
+  /**
+   * The initiator's primary waits for all crash clusters, but not for ever: one that is down must not hold up this
+   * cluster's log. Another's primary speaks for its own (step 4).
+   */
+  #reviewAgreed(step: DecisionStep, known: CrossBlock, isLate = false): void {
     const { block, agreed, digest, initiated } = known;
     if (block === undefined || this.#own.model !== "crash") return;
-    const wanted = initiated === undefined ? [this.#own.id] : this.#crashClusters(block.clusters);
+    const wanted = initiated === undefined || isLate ? [this.#own.id] : this.#crashClusters(block.clusters);
     const entries = wanted.map((cluster) => agreed.get(cluster));
     if (entries.every((each) => each !== undefined)) step.vectors.push({ digest, entries });
   }

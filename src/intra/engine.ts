@@ -23,6 +23,8 @@ import type { StoredSlot } from "../types/schema.js";
 export interface Routes {
   /** The primary that initiated a block of several clusters, if it is of another cluster. */
   initiatorOf(digest: Digest): NodeRef | undefined;
+  /** A block that is here, whoever brought it. */
+  block(digest: Digest): Block | undefined;
   /** All nodes of the block's P. */
   involved(clusters: readonly ClusterId[]): readonly NodeRef[];
 }
@@ -75,6 +77,8 @@ export interface ClusterLog {
   readonly isOpen: boolean;
   /** The NEW-VIEW of the last view this node took part in; undefined for view 0. */
   readonly opening: Verified<NewView> | undefined;
+  /** Does the opening of a view wait for something that this node lacks? */
+  readonly isWaiting: boolean;
   /** The stable checkpoint which this node must reach before its view can open here. */
   readonly behind: StablePoint | undefined;
   /** Is this node primary of its view, and that open? */
@@ -103,6 +107,10 @@ export interface ClusterLog {
   digestAt(slot: Slot): Digest | undefined;
   /** May the primary be blamed if this undecided slot stays so: is it surely its turn to do something about it? */
   isBacked(slot: Slot): boolean;
+  /** Why this node would not accept the entry, as far as its log alone tells (2.3). */
+  refusal(entry: Entry): Rejection | undefined;
+  /** The block is needed here no more. */
+  dropBlock(digest: Digest): void;
   /** Drops everything up to the stable checkpoint, and says which slots that were. */
   forget(stable: StablePoint): readonly Slot[];
   stored(slot: Slot): StoredSlot | undefined;

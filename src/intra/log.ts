@@ -23,7 +23,7 @@ import type { Prepared } from "../types/message.js";
 import type { Statement } from "../types/schema.js";
 import type { Kept } from "../viewchange/keep.js";
 import type { OwnReport } from "../viewchange/protocol.js";
-import { drop, emptySlot, type SlotState } from "./slot.js";
+import { dropBelow, emptySlot, type SlotState } from "./slot.js";
 
 /** P of the entry's block, and whether it is a no-op: all an engine needs of a block once it was proposed. */
 export interface Body {
@@ -186,7 +186,7 @@ export class Log {
     return this.isOpen;
   }
 
-  /** Does any slot hold the block, in whatever view it came there? Then others may ask for it. */
+  /** Does any slot hold the block, in whatever view? Then others may ask for it. */
   holds(digest: Digest): boolean {
     return [...this.#slots.values()].some(({ selfAssigned, accepted, prepared, choice, decided }) =>
       [selfAssigned, accepted, prepared?.entry, choice, decided?.entry].some((entry) => entry?.digest === digest),
@@ -214,8 +214,6 @@ export class Log {
     return { stable: this.#base, decided, candidates, prepared };
   }
 
-  // ---- changes
-
   /** From now on this node takes no part in lower views. */
   enter(view: View): void {
     this.view = view;
@@ -236,9 +234,7 @@ export class Log {
       state.choice = undefined;
       state.agreed = false;
       if (state.slot <= top || state.decided !== undefined) continue;
-      if (state.selfAssigned !== undefined || state.accepted !== undefined || state.prepared !== undefined)
-        changed.push(state.slot);
-      drop(state);
+      if (dropBelow(view, state)) changed.push(state.slot);
     }
     for (const [digest, { slot }] of this.#placed) if (!this.#isDecidedAt(slot, digest)) this.#placed.delete(digest);
     this.#lastChoice = this.#base.slot > low.slot ? this.#base : low;
@@ -260,6 +256,10 @@ export class Log {
 
   learnBody(digest: Digest, body: Body): void {
     this.#bodies.set(digest, body);
+  }
+
+  dropBody(digest: Digest): void {
+    this.#bodies.delete(digest);
   }
 
   learnFinal(sequence: Sequence): void {

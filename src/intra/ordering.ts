@@ -60,7 +60,7 @@ export class Ordering {
   }
 
   hasBlock(digest: Digest): boolean {
-    return this.#blocks.has(digest);
+    return this.#block(digest) !== undefined;
   }
 
   /** Everyone of this cluster but this node. */
@@ -146,7 +146,7 @@ export class Ordering {
     const isUnderWay = state.agreed || (state.prepared !== undefined && !isLate);
     if (state.decided !== undefined || isUnderWay) return;
     const entry: Entry = { ...choice, round: 1 };
-    const block = this.#blocks.get(entry.digest);
+    const block = this.#block(entry.digest);
     if (block === undefined || this.#log.refusal(entry) !== undefined) return;
     this.#log.choose(state, entry);
     this.#log.accept(state, entry);
@@ -155,19 +155,21 @@ export class Ordering {
     this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
   }
 
-  /** What was held was of a lower view; blocks that no slot holds are needed no more. */
+  /** What was held was of a lower view. */
   enterView(): void {
     this.#held.clear();
-    for (const digest of this.#blocks.keys()) {
-      if (!this.#log.isNoOp(digest) && !this.#log.holds(digest)) this.#blocks.delete(digest);
-    }
+  }
+
+  dropBlock(digest: Digest): void {
+    this.#blocks.delete(digest);
+    this.#log.dropBody(digest);
   }
 
   /** The primary of a new view proposes again what the view keeps, with its slot and sequence (protocol 5). */
   repropose(step: EngineStep, slot: Slot): void {
     const state = this.#log.peek(slot);
     const entry = state?.choice;
-    const block = entry === undefined ? undefined : this.#blocks.get(entry.digest);
+    const block = entry === undefined ? undefined : this.#block(entry.digest);
     if (state === undefined || entry === undefined || block === undefined || state.decided !== undefined) return;
     this.#log.accept(state, entry);
     step.changed.add(slot);
@@ -189,7 +191,7 @@ export class Ordering {
       return;
     }
     if (choice.round === 0 && !state.agreed) return this.assign(step, slot, true);
-    const block = this.#blocks.get(choice.digest);
+    const block = this.#block(choice.digest);
     if (block === undefined || choice.round === 0) return this.#voting.cast(step, choice);
     this.#sendChoice(step, { state, block, previous: this.#log.previous(slot) ?? NO_SEQUENCE });
   }
@@ -253,7 +255,7 @@ export class Ordering {
     if (state === undefined) return entry.slot > log.last ? this.#refuse(step, "over-limit", verified) : false;
     if (state.decided === undefined) this.learnBlock(block);
     if (node === this.#self.node) {
-      state.proposal = statementOf(verified);
+      propose(state, verified);
       step.changed.add(entry.slot);
       return false;
     }
@@ -270,7 +272,7 @@ export class Ordering {
       log.accept(state, entry);
       step.changed.add(entry.slot);
     }
-    state.proposal = statementOf(verified);
+    propose(state, verified);
     this.#voting.cast(step, entry);
     return true;
   }
@@ -331,6 +333,15 @@ export class Ordering {
     for (const each of this.#held.keys()) if (each <= slot) this.#held.delete(each);
   }
 
+  /** A block that was decided or dropped here may be here again, for others. */
+  #block(digest: Digest): Block | undefined {
+    const known = this.#blocks.get(digest);
+    if (known !== undefined) return known;
+    const block = this.#routes.block(digest);
+    if (block !== undefined) this.learnBlock(block);
+    return block;
+  }
+
   // ---- start
 
   /** Takes back what this node had made durable: from here on it contradicts nothing it said (protocol 6). */
@@ -342,7 +353,10 @@ export class Ordering {
     const selfAssigned = take(stored.selfAssigned);
     const accepted = take(stored.accepted);
     const committed = take(stored.committed);
-    state.proposal = stored.proposal;
+    state.proposal =
+      stored.proposal === undefined || accepted === undefined
+        ? undefined
+        : { entry: accepted, statement: stored.proposal };
     const isPresent = (entry: Entry | undefined) => log.isOpen && log.present(entry) !== undefined;
     if (selfAssigned !== undefined && isPresent(selfAssigned)) {
       if (this.isPrimary) log.choose(state, selfAssigned);
@@ -373,4 +387,9 @@ export class Ordering {
 /** A signed vote or proposal as part of a proof; undefined in crash clusters, where nobody signs them. */
 export function statementOf({ message, signed }: Verified): Statement | undefined {
   return signed === undefined ? undefined : { kind: carriage[message.kind].number, ...signed };
+}
+
+function propose(state: SlotState, verified: Verified<Proposal>): void {
+  const statement = statementOf(verified);
+  state.proposal = statement === undefined ? undefined : { entry: verified.message.entry, statement };
 }

@@ -5,6 +5,7 @@
 import type { StablePoint } from "../cluster/checkpoint.js";
 import { fastQuorumOf, isQuorum, primaryOf, sameEntry, sameVote } from "../cluster/quorum.js";
 import type { Block } from "../types/block.js";
+import type { Rejection } from "../types/codes.js";
 import type { Decided } from "../types/effects.js";
 import type { Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
 import {
@@ -54,6 +55,7 @@ export class Paxos implements ClusterLog {
       noOp: options.noOp.digest,
       log: this.#log,
       ordering: this.#ordering,
+      placements: this.#placements,
       decide: this.#decide.bind(this),
       protocol: (of) => new Elections(of),
     });
@@ -69,6 +71,18 @@ export class Paxos implements ClusterLog {
 
   get opening(): Verified<NewView> | undefined {
     return this.#views.opening;
+  }
+
+  get isWaiting(): boolean {
+    return this.#views.isWaiting;
+  }
+
+  refusal(entry: Entry): Rejection | undefined {
+    return this.#log.refusal(entry);
+  }
+
+  dropBlock(digest: Digest): void {
+    this.#ordering.dropBlock(digest);
   }
 
   get behind(): StablePoint | undefined {

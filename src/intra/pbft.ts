@@ -6,6 +6,7 @@ import type { StablePoint } from "../cluster/checkpoint.js";
 import { fastQuorumOf, isQuorum, primaryOf, quorumOf, sameEntry, sameVote, witnessesOf } from "../cluster/quorum.js";
 import { type Count, proofOf, type Tally } from "../cluster/tally.js";
 import type { Block } from "../types/block.js";
+import type { Rejection } from "../types/codes.js";
 import type { Decided } from "../types/effects.js";
 import { compareBallots, type Digest, type Entry, type Sequence, type Slot, type View } from "../types/ids.js";
 import {
@@ -17,13 +18,14 @@ import {
   unreachable,
   type Verified,
 } from "../types/message.js";
-import type { Statement, StoredSlot } from "../types/schema.js";
+import type { StoredSlot } from "../types/schema.js";
 import { ViewChanges } from "../viewchange/changes.js";
 import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep, rejected } from "./engine.js";
 import { Log } from "./log.js";
 import { Ordering, statementOf } from "./ordering.js";
 import type { EngineOptions } from "./paxos.js";
 import { Placements } from "./placements.js";
+import { preparedProof } from "./proof.js";
 import type { SlotState } from "./slot.js";
 import { storedSlot } from "./stored.js";
 import { Views } from "./views.js";
@@ -45,6 +47,7 @@ export class Pbft implements ClusterLog {
       noOp: options.noOp.digest,
       log: this.#log,
       ordering: this.#ordering,
+      placements: this.#placements,
       decide: this.#decide.bind(this),
       protocol: (of) => new ViewChanges(of),
     });
@@ -60,6 +63,18 @@ export class Pbft implements ClusterLog {
 
   get opening(): Verified<NewView> | undefined {
     return this.#views.opening;
+  }
+
+  get isWaiting(): boolean {
+    return this.#views.isWaiting;
+  }
+
+  refusal(entry: Entry): Rejection | undefined {
+    return this.#log.refusal(entry);
+  }
+
+  dropBlock(digest: Digest): void {
+    this.#ordering.dropBlock(digest);
   }
 
   get behind(): StablePoint | undefined {
@@ -291,8 +306,8 @@ export class Pbft implements ClusterLog {
       step.wanted.push({ digest: entry.digest, from: this.#options.self });
       return;
     }
-    const accepts = [...count.signed.values()] as Statement[];
-    const proof = state.proposal === undefined || entry.round === 0 ? accepts : [state.proposal, ...accepts];
+    const proof = preparedProof(this.#options.cluster, state, count);
+    if (proof === undefined) return;
     this.#log.prepare(state, entry, proof);
     step.changed.add(entry.slot);
     step.send.push({ to: this.#options.routes.involved(body.clusters), message: this.#commitFor(entry) });

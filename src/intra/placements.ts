@@ -28,6 +28,11 @@ export class Placements {
     return [...placements.values()].filter((entry) => !sameEntry(entry, own)).length;
   }
 
+  /** A new view begins: what nodes chose for themselves in lower ones is void. */
+  clear(): void {
+    this.#byDigest.clear();
+  }
+
   /** The block is decided. */
   release(digest: Digest): void {
     this.#byDigest.delete(digest);

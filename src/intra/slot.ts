@@ -3,7 +3,7 @@
 
 import { Tally } from "../cluster/tally.js";
 import type { Decided } from "../types/effects.js";
-import type { Entry, Slot } from "../types/ids.js";
+import type { Entry, Slot, View } from "../types/ids.js";
 import type { Prepared } from "../types/message.js";
 import type { Statement } from "../types/schema.js";
 
@@ -15,8 +15,8 @@ export interface SlotState {
   selfAssigned: Entry | undefined;
   /** This node's latest round-1 accept. It binds in its own view; later ones learn of it by report. */
   accepted: Entry | undefined;
-  /** Byzantine: the primary's signed PROPOSE, part of what proves `prepared`. */
-  proposal: Statement | undefined;
+  /** Byzantine: the primary's signed proposal of an entry, part of what proves `prepared`. */
+  proposal: { readonly entry: Entry; readonly statement: Statement } | undefined;
   /** Byzantine: a quorum of accepts, and the signed messages that prove it. */
   prepared: Prepared | undefined;
   /** Byzantine: what this node sent a COMMIT for. */
@@ -28,13 +28,16 @@ export interface SlotState {
   readonly commits: Tally;
 }
 
-/** Forgets what was said of an undecided slot in lower views. */
-export function drop(state: SlotState): void {
-  state.selfAssigned = undefined;
-  state.accepted = undefined;
-  state.proposal = undefined;
-  state.prepared = undefined;
-  state.committed = undefined;
+/** Forgets what was said of an undecided slot below a view; true if there was anything. */
+export function dropBelow(view: View, state: SlotState): boolean {
+  const isOld = (entry: Entry | undefined) => entry !== undefined && entry.view < view;
+  const { selfAssigned, accepted, proposal, prepared, committed } = state;
+  if (isOld(selfAssigned)) state.selfAssigned = undefined;
+  if (isOld(accepted)) state.accepted = undefined;
+  if (isOld(proposal?.entry)) state.proposal = undefined;
+  if (isOld(prepared?.entry)) state.prepared = undefined;
+  if (isOld(committed)) state.committed = undefined;
+  return [selfAssigned, accepted, prepared?.entry, committed].some(isOld);
 }
 
 export function emptySlot(slot: Slot): SlotState {

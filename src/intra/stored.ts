@@ -13,7 +13,7 @@ export function storedSlot(state: SlotState): StoredSlot {
     decided: storedEntry(state.decided?.entry),
     certificate: state.decided?.certificate,
     prepared: state.decided === undefined ? (state.prepared?.proof ?? []) : [],
-    proposal: state.decided === undefined ? state.proposal : undefined,
+    proposal: state.decided === undefined ? state.proposal?.statement : undefined,
   };
 }
 

@@ -7,10 +7,18 @@ import type { Decided } from "../types/effects.js";
 import type { Digest, NodeRef, Slot } from "../types/ids.js";
 import type { NewView, Verified, ViewMessage } from "../types/message.js";
 import type { ClusterInfo } from "../types/topology.js";
-import type { Opening, ViewLog, ViewProtocol, ViewProtocolOptions, ViewStep } from "../viewchange/protocol.js";
+import {
+  type Opening,
+  openingOf,
+  type ViewLog,
+  type ViewProtocol,
+  type ViewProtocolOptions,
+  type ViewStep,
+} from "../viewchange/protocol.js";
 import type { EngineStep } from "./engine.js";
 import type { Log } from "./log.js";
 import type { Ordering } from "./ordering.js";
+import type { Placements } from "./placements.js";
 
 export interface ViewsOptions {
   readonly self: NodeRef;
@@ -18,6 +26,7 @@ export interface ViewsOptions {
   readonly noOp: Digest;
   readonly log: Log;
   readonly ordering: Ordering;
+  readonly placements: Placements;
   /** The slot of a block that was decided below the stable checkpoint. */
   readonly placedAt: (digest: Digest) => Slot | undefined;
   readonly decide: (step: EngineStep, decided: Decided) => void;
@@ -60,6 +69,11 @@ export class Views {
     return this.#behind;
   }
 
+  /** Does an opening wait for something that this node lacks? */
+  get isWaiting(): boolean {
+    return !this.#options.log.isOpen || this.#protocol.isHolding;
+  }
+
   suspect(step: EngineStep): void {
     this.#apply(step, this.#protocol.suspect());
   }
@@ -69,7 +83,7 @@ export class Views {
   }
 
   retry(step: EngineStep): void {
-    if (!this.#options.log.isOpen) this.#apply(step, this.#protocol.retry());
+    this.#apply(step, this.#protocol.retry());
   }
 
   onMessage(step: EngineStep, verified: Verified<ViewMessage>): void {
@@ -79,8 +93,8 @@ export class Views {
   /** At start: the view this node was in, and the opening if it had one. What it said in it is in its slots. */
   restore(step: EngineStep, view: number, newView: Verified<NewView> | undefined): void {
     const { log } = this.#options;
-    const { opening } = newView === undefined ? { opening: undefined } : this.#protocol.step(newView);
-    if (opening !== undefined) this.#begin(step, opening);
+    // Not judged again: that might need slots that are yet to be read.
+    if (newView !== undefined) this.#begin(step, openingOf(newView));
     if (view <= log.view) return;
     log.enter(view);
     step.view = "entered";
@@ -102,18 +116,19 @@ export class Views {
   }
 
   #begin(step: EngineStep, { kept, newView }: Opening): void {
-    const { log, ordering } = this.#options;
+    const { log } = this.#options;
     this.#opening = newView;
     for (const slot of log.open(newView.message.view, kept)) step.changed.add(slot);
     for (const { entry } of kept.entries) if (log.isReproposed(entry.slot)) step.changed.add(entry.slot);
-    ordering.enterView();
   }
 
   #open(step: EngineStep, opening: Opening): void {
-    const { ordering, self, cluster, decide } = this.#options;
+    const { ordering, placements, self, cluster, decide } = this.#options;
     const { kept, decided, newView } = opening;
     const { view } = newView.message;
     this.#begin(step, opening);
+    ordering.enterView();
+    placements.clear();
     step.view = "opened";
     step.notes.push({ kind: "view", view, isOpen: true });
     for (const each of decided) decide(step, each);

@@ -33,6 +33,7 @@ type TimerName =
   | `owed:${Digest}` // others decided a block that this cluster has not
   | `fetch:${Digest}` // a block that votes name is not here
   | `request:${Digest}` // a request that a client sent to this backup is not executed
+  | "clock" // a known final lies above the log's last sequence, and the primary does not move on
   | "suspect" // others may go first
   | "view" // the view that was entered does not open
   | "ahead"; // messages from the future are held
@@ -44,6 +45,8 @@ export class Alarms {
   readonly #options: AlarmsOptions;
   readonly #timers = new Timers<TimerName>();
   readonly #ahead = new Ahead();
+  /** What the primary is suspected for, while others may go first. */
+  #suspicion: TimerName | undefined;
 
   constructor(options: AlarmsOptions) {
     this.#options = options;
@@ -72,6 +75,12 @@ export class Alarms {
     this.#start(now, `fetch:${digest}`, FETCH_AFTER_MS);
   }
 
+  /** Delivery waits for the primary's next block or no-op (3.3). */
+  onClock(now: Now): void {
+    if (!this.#options.coordinator.isClockBehind) this.#timers.stop("clock");
+    else this.#start(now, "clock", this.#options.viewWatch.halfMs);
+  }
+
   /** True: the message is from the future, and comes again when it is not. */
   hold(now: Now, verified: Verified): boolean {
     const delay = this.#ahead.hold(verified, now.time);
@@ -83,7 +92,6 @@ export class Alarms {
 
   onDecided(slot: Slot): void {
     this.#timers.stop(`slot:${slot}`);
-    this.#timers.stop("suspect");
     this.#options.viewWatch.onDecided();
   }
 
@@ -107,7 +115,7 @@ export class Alarms {
     this.#timers.stop("suspect");
     this.#timers.stop("view");
     if (!coordinator.engine.isOpen) return this.#start(now, "view", viewWatch.openingMs);
-    for (const kind of ["slot", "owed", "request"]) this.#timers.stopAll(`${kind}:`);
+    for (const kind of ["slot:", "owed:", "request:", "clock"]) this.#timers.stopAll(kind);
     for (const hash of intake.onView(now, coordinator.requestsUnderWay(), out)) this.onWatched(now, hash);
   }
 
@@ -143,11 +151,15 @@ export class Alarms {
         return;
       case "request":
         if (!intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
-        else if (isLate) this.#suspect(now, name, out);
+        else if (isLate && !coordinator.isOrdered(subject as Digest)) this.#suspect(now, name, out);
         return;
+      case "clock":
+        return isLate ? this.#suspect(now, name, out) : undefined;
       case "suspect":
         this.#timers.stop("suspect");
-        return coordinator.suspect();
+        // Others went first, or what was missed has come.
+        if (this.#suspicion !== undefined && this.#timers.isRunning(this.#suspicion)) coordinator.suspect();
+        return;
       default:
         return coordinator.onViewTimer();
     }
@@ -166,6 +178,7 @@ export class Alarms {
     coordinator.onSlotTimer(slot);
     viewWatch.repeat(slot, now.tick, out.send);
     if (digest !== noOp) queries.ask(digest, out.send);
+    else queries.askSlot(slot, out.send);
     if (isLate && engine.isBacked(slot)) this.#suspect(now, `slot:${slot}`, out);
   }
 
@@ -180,11 +193,12 @@ export class Alarms {
   }
 
   /** Twice in vain: the primary is not trusted any more (protocol 2.4, 5). */
-  #suspect(now: Now, why: string, out: Effects): void {
+  #suspect(now: Now, why: TimerName, out: Effects): void {
     const { coordinator, viewWatch } = this.#options;
     const { engine } = coordinator;
     if (!engine.isOpen || engine.isPrimary || this.#timers.isRunning("suspect")) return;
     out.notes.push({ kind: "suspected", view: engine.view, why });
+    this.#suspicion = why;
     const delay = viewWatch.standBackMs;
     if (delay > 0) this.#start(now, "suspect", delay);
     else coordinator.suspect();

@@ -51,6 +51,12 @@ export class Queries {
     send.push({ to, message: { kind: "accept-query", digest, missing, verdicts, body: false, evidence } });
   }
 
+  /** All no-ops are one block: what is asked for is what a slot of the own log holds. */
+  askSlot(slot: Slot, send: Send[]): void {
+    const { members, self } = this.#options;
+    send.push({ to: this.#others(members.nodesOf([self.cluster])), message: { kind: "fetch", slot } });
+  }
+
   onAcceptQuery({ from, message }: Verified<AcceptQuery>, send: Send[]): void {
     const { self } = this.#options;
     const { digest, missing, verdicts, body } = message;

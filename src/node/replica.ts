@@ -57,6 +57,8 @@ export class Replica {
   readonly #proposer: Proposer;
   readonly #noOp: Block;
   readonly #changed = new Set<number>();
+  /** Decided in this turn, of which the store does not know yet. */
+  readonly #placed = new Map<Digest, number>();
   readonly #fetcher: Fetcher;
   /** Delivered, not yet taken by execution; bounded by what a log holds above its stable checkpoint. */
   readonly #backlog: Ordered[] = [];
@@ -234,6 +236,7 @@ export class Replica {
     this.#changed.clear();
     this.#catchUp.finish(out);
     this.coordinator.endTurn();
+    this.#placed.clear();
     this.#queries.endTurn();
     this.#intake.endTurn();
   }
@@ -294,6 +297,8 @@ export class Replica {
   }
 
   #placedAt(digest: Digest): number | undefined {
+    const fresh = this.#placed.get(digest);
+    if (fresh !== undefined) return fresh;
     const stored = this.#options.reader.get(placedKey(digest));
     return stored === undefined ? undefined : placedSchema.decode(stored).slot;
   }
@@ -329,12 +334,14 @@ export class Replica {
       this.#catchUp.decided(slot);
       this.#batcher.decided(digest);
       if (digest === this.#noOp.digest) continue;
+      this.#placed.set(digest, slot);
       out.persist.push({ key: placedKey(digest), value: placedSchema.encode({ slot, sequence }) });
     }
     for (const { digest, from } of output.wanted) {
       this.#fetcher.want(digest, from);
       this.#alarms.onWanted(now, digest);
     }
+    this.#alarms.onClock(now);
     this.#backlog.push(...output.delivered);
     this.#execute(out);
   }

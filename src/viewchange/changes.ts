@@ -32,6 +32,10 @@ export class ViewChanges implements ViewProtocol {
     this.#options = options;
   }
 
+  get isHolding(): boolean {
+    return this.#held !== undefined;
+  }
+
   suspect(): ViewStep {
     const step = emptyViewStep();
     this.#move(step, this.#options.log.view + 1);
@@ -42,6 +46,8 @@ export class ViewChanges implements ViewProtocol {
   onTimer(): ViewStep {
     const { log, cluster } = this.#options;
     const step = emptyViewStep();
+    // The view has begun, and this node has yet to come to where it did.
+    if (this.#held?.message.view === log.view) return step;
     const there = [...this.#changes.values()].filter(({ message }) => message.view >= log.view);
     this.#move(step, there.length >= quorumOf(cluster) ? log.view + 1 : log.view);
     return step;

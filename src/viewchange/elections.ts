@@ -6,7 +6,7 @@ import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
 import { primaryOf, quorumOf } from "../cluster/quorum.js";
 import type { Digest, NodeIndex, NodeRef, View } from "../types/ids.js";
 import type { NewView, Prepare, Verified, ViewMessage, ViewPromise } from "../types/message.js";
-import { type Kept, keep, type Report } from "./keep.js";
+import { keep, type Report } from "./keep.js";
 import {
   allOf,
   decidedAbove,
@@ -15,6 +15,7 @@ import {
   isOpenable,
   missingBlocks,
   type OwnReport,
+  openingOf,
   type ViewProtocol,
   type ViewProtocolOptions,
   type ViewStep,
@@ -30,6 +31,11 @@ export class Elections implements ViewProtocol {
 
   constructor(options: ViewProtocolOptions) {
     this.#options = options;
+  }
+
+  /** Crash nodes open a view wherever they are. */
+  get isHolding(): boolean {
+    return false;
   }
 
   /** Takes the next view whose primary this node is. */
@@ -126,12 +132,8 @@ export class Elections implements ViewProtocol {
   #onNewView(step: ViewStep, newView: Verified<NewView>): void {
     const { message } = newView;
     if (!isOpenable(message, this.#options.log)) return;
-    const { slot, sequence } = stableOf(message.stable) as StablePoint;
-    const proven = new Set(message.decided.map(({ entry }) => entry.slot));
-    const entries = message.entries.map((entry) => ({ entry, isDecided: proven.has(entry.slot) }));
-    const kept: Kept = { low: { slot, sequence }, top: slot + entries.length, entries, lost: [] };
     step.enter = message.view;
-    step.opening = { kept, decided: message.decided, newView };
+    step.opening = openingOf(newView);
   }
 }
 

@@ -1,9 +1,9 @@
 // How a cluster comes by its next view (protocol 5), as seen by the engine that orders its log. A view is *entered*
-// when the node stops taking part in lower ones, and *open* when it has the NEW-VIEW and knows what the view keeps. The two
-// protocols, one for each failure model, read the log through `ViewLog` and answer with what is to be done; they change
-// nothing themselves.
+// when the node stops taking part in lower ones, and *open* when it has the NEW-VIEW and knows what the view keeps. The
+// two protocols, one for each failure model, read the log through `ViewLog` and answer with what is to be done; they
+// change nothing themselves.
 
-import type { StablePoint } from "../cluster/checkpoint.js";
+import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
 import type { Decided, Note, Send } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Slot, View } from "../types/ids.js";
 import type { NewView, Prepared, Verified, ViewMessage } from "../types/message.js";
@@ -62,6 +62,8 @@ export interface ViewStep {
 }
 
 export interface ViewProtocol {
+  /** Is an opening held until this node has reached the checkpoint below it? */
+  readonly isHolding: boolean;
   /** The present primary is not trusted any more. */
   suspect(): ViewStep;
   /** The view that was entered has not opened for too long. */
@@ -69,6 +71,23 @@ export interface ViewProtocol {
   /** A block came, or the log went on: what was waited for may be here. */
   retry(): ViewStep;
   step(verified: Verified<ViewMessage>): ViewStep;
+}
+
+/** What a NEW-VIEW says it keeps, taken at its word: it was judged before, or comes from one who does not lie. */
+export function openingOf(newView: Verified<NewView>): Opening {
+  const { entries, changes, stable, decided } = newView.message;
+  const reported = changes.flatMap(({ message }) => message.decided);
+  const points = [stable, ...changes.map(({ message }) => message.stable)].map((each) => stableOf(each) as StablePoint);
+  const { slot, sequence } = highest(points);
+  const proven = decidedAbove(slot, [...decided, ...reported]);
+  const slots = new Set(proven.map(({ entry }) => entry.slot));
+  const kept: Kept = {
+    low: { slot, sequence },
+    top: slot + entries.length,
+    entries: entries.map((entry) => ({ entry, isDecided: slots.has(entry.slot) })),
+    lost: [],
+  };
+  return { kept, decided: proven, newView };
 }
 
 export function emptyViewStep(): ViewStep {
