@@ -1,7 +1,7 @@
 // What scripts/test runs: lint and format, types and build, the test suites, then simulated seeds, each of which counts
-// as a test. Counts come from the JSON reports of vitest and the simulator, never from their text. Whatever fails without
-// a failing test of its own (a file that cannot be loaded, a crash, an error outside of tests, seeds that had no time)
-// counts as one failure, so that the sum never claims success for a run that had none.
+// as a test. Counts come from the JSON reports of vitest and the simulator, never from their text. Whatever fails and
+// has no failing test of its own (a file that cannot be loaded, a crash, an error outside of tests, seeds that had no
+// time) counts as one failure, so that the sum never claims success for a run that had none.
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
