@@ -33,6 +33,7 @@ type TimerName =
   | `owed:${Digest}` // others decided a block that this cluster has not
   | `fetch:${Digest}` // a block that votes name is not here
   | `request:${Digest}` // a request that a client sent to this backup is not executed
+  | "clock" // a final sequence lies above the last slot's, and the primary does not move on (3.3)
   | "suspect" // others may go first
   | "view" // the view that was entered does not open
   | "ahead"; // messages from the future are held
@@ -108,6 +109,8 @@ export class Alarms {
     this.#timers.stop("view");
     if (!coordinator.engine.isOpen) return this.#start(now, "view", viewWatch.openingMs);
     for (const kind of ["slot", "owed", "request"]) this.#timers.stopAll(`${kind}:`);
+    this.#timers.stop("clock");
+    this.#watchClock(now);
     for (const hash of intake.onView(now, coordinator.requestsUnderWay(), out)) this.onWatched(now, hash);
   }
 
@@ -145,6 +148,10 @@ export class Alarms {
         if (!intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
         else if (isLate) this.#suspect(now, name, out);
         return;
+      case "clock":
+        if (!coordinator.isClockBehind) this.#timers.stop("clock");
+        else if (isLate) this.#suspect(now, name, out);
+        return;
       case "suspect":
         this.#timers.stop("suspect");
         return coordinator.suspect();
@@ -176,7 +183,14 @@ export class Alarms {
     coordinator.onCrossTimer(digest);
     queries.ask(digest, out.send);
     if (coordinator.isOwed(digest)) this.#start(now, `owed:${digest}`, viewWatch.halfMs);
+    this.#watchClock(now);
     out.notes.push({ kind: "queried", digest });
+  }
+
+  /** A block that has everything but a later slot waits for the primary alone, and no slot of it is undecided. */
+  #watchClock(now: Now): void {
+    const { coordinator, viewWatch } = this.#options;
+    if (coordinator.isClockBehind) this.#start(now, "clock", viewWatch.halfMs);
   }
 
   /** Twice in vain: the primary is not trusted any more (protocol 2.4, 5). */
