@@ -1,13 +1,11 @@
 // `sharper demo`: a whole network on this machine, made, started, loaded, stopped and verified, in under a minute. It
 // is what a newcomer runs first, so it says what it does, leaves nothing behind, and ends with one table and one word.
 
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { createServer } from "node:net";
+import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CommandModule } from "yargs";
-import { connect, loadTopology } from "../client/sdk.js";
-import { planTopology } from "../cluster/plan.js";
+import { connect } from "../client/sdk.js";
 import { clusterOfAccount } from "../cluster/shards.js";
 import type { AuditReport } from "../ledger/audit.js";
 import { type LoadReport, progressLine } from "../load/report.js";
@@ -19,9 +17,9 @@ import { limits } from "../types/limits.js";
 import type { FailureModel, Topology } from "../types/topology.js";
 import { demoRows } from "./demo-table.js";
 import { showFinding, verifyLedgers } from "./ledger-verify.js";
+import { clientKeys, makeNetwork } from "./local-network.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 import { allConnected, type NodeProcess, nodesOf, places, readStatus, startNodes, stopNodes } from "./processes.js";
-import { freshNetwork, writeNetwork } from "./topology.js";
 
 interface DemoOptions extends CommonOptions {
   readonly model: FailureModel;
@@ -34,9 +32,6 @@ interface DemoOptions extends CommonOptions {
   readonly "keep-in"?: string | undefined;
 }
 
-const ACCOUNTS_PER_CLUSTER = 500;
-const BALANCE = 1_000_000n;
-const CLIENT_KEYS = 4;
 const OPENED_PER_CLUSTER = 4;
 const WARMUP_MS = 2000;
 const SECONDS_MAX = 25;
@@ -82,7 +77,7 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
   const folder = kept ?? (await mkdtemp(join(tmpdir(), "sharper-demo-")));
   let processes: readonly NodeProcess[] = [];
   try {
-    const topology = await makeNetwork(folder, options);
+    const topology = await makeNetwork(folder, { ...options, name: "demo" });
     processes = await startNodes(folder, topology, { withParent: true });
     say(options, `${processes.length} nodes in ${topology.clusters.length} ${options.model} clusters are starting`);
     await allConnected(processes, signal);
@@ -107,42 +102,6 @@ async function demo(options: DemoOptions): Promise<ExitCode> {
   }
 }
 
-async function makeNetwork(folder: string, { model, clusters }: DemoOptions): Promise<Topology> {
-  const faults = 1;
-  const size = model === "crash" ? 2 * faults + 1 : 3 * faults + 1;
-  const plan = planTopology({
-    ...freshNetwork(),
-    name: "demo",
-    models: Array.from({ length: clusters }, () => model),
-    faults,
-    host: "127.0.0.1",
-    basePort: await freePorts(clusters * size),
-    accounts: ACCOUNTS_PER_CLUSTER * clusters,
-    balance: BALANCE,
-    clients: CLIENT_KEYS,
-    shards: "hash",
-  });
-  await writeNetwork(folder, plan);
-  return await loadTopology(places.topology(folder));
-}
-
-/** The first of so many neighbouring ports on which nobody listens now. */
-async function freePorts(count: number): Promise<number> {
-  for (let base = 17_000 + Math.floor(Math.random() * 400) * 32; base < 60_000; base += count) {
-    const isFree = await Promise.all(Array.from({ length: count }, (_, i) => isPortFree(base + i)));
-    if (isFree.every(Boolean)) return base;
-  }
-  throw new CodedError("EADDRINUSE", `no ${count} neighbouring free ports; end what listens on this machine`);
-}
-
-async function isPortFree(port: number): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const server = createServer();
-  server.once("error", () => resolve(false));
-  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
-  return await promise;
-}
-
 /** New accounts in every cluster, by real requests; the load's own accounts are those of the topology. */
 async function openAccounts(folder: string, topology: Topology): Promise<number> {
   const [key] = await clientKeys(folder);
@@ -163,11 +122,6 @@ async function openAccounts(folder: string, topology: Topology): Promise<number>
   } finally {
     await client.close();
   }
-}
-
-async function clientKeys(folder: string): Promise<readonly string[]> {
-  const names = (await readdir(places.clients(folder))).filter((name) => name.endsWith(".key")).sort();
-  return names.map((name) => join(places.clients(folder), name));
 }
 
 async function loadOptions(folder: string, topology: Topology, options: DemoOptions) {

@@ -38,6 +38,11 @@ const commands: readonly CommandEntry[] = [
     describe: "Run a whole network with load on it, then verify its ledgers",
     load: () => import("./demo.js"),
   },
+  {
+    name: "failover",
+    describe: "Kill a primary of a network under load, measure, and look for what was lost",
+    load: () => import("./failover.js"),
+  },
 ];
 
 // A reader that has seen enough, as in `sharper ledger show | head`, is no error.

@@ -44,7 +44,8 @@ export async function startNodes(
   return nodesOf(topology).map((info) => ({ info, child: startNode(folder, info, withParent) }));
 }
 
-function startNode(folder: string, { id }: NodeInfo, withParent: boolean): ChildProcess {
+/** Starts one node, for the first time or again. */
+export function startNode(folder: string, { id }: NodeInfo, withParent: boolean): ChildProcess {
   const args = ["node", "--topology", places.topology(folder), "--node", id, "--key", places.key(folder, id)];
   args.push(
     "--data",

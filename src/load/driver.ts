@@ -5,7 +5,7 @@
 
 import type { Client } from "../client/sdk.js";
 import type { Time } from "../client/time.js";
-import { type Measurement, Meter, type MeterProgress } from "./meter.js";
+import { type Ending, type Measurement, Meter, type MeterProgress } from "./meter.js";
 import type { Workload } from "./workload.js";
 
 export interface LoadClient {
@@ -26,6 +26,8 @@ export interface LoadOptions {
   readonly time: Time;
   /** Ends the load early; it is drained and reported all the same. */
   readonly signal?: AbortSignal;
+  /** Hears of every request that has ended, when it has. */
+  readonly onEnding?: ((ending: Ending) => void) | undefined;
 }
 
 export interface LoadResult extends Measurement {
@@ -111,7 +113,9 @@ class Driver implements RunningLoad {
       this.#inFlight--;
       const endedMs = this.#elapsedMs();
       const late = this.#stoppedMs !== undefined;
-      this.#meter.onEnding({ outcome, cross, transfers: operations.length, startedMs, endedMs }, late);
+      const ending: Ending = { outcome, cross, transfers: operations.length, startedMs, endedMs };
+      this.#meter.onEnding(ending, late);
+      this.#options.onEnding?.(ending);
       then();
       this.#endIfDrained();
     });

@@ -7,6 +7,7 @@ import { CodedError } from "../types/codes.js";
 import type { Topology } from "../types/topology.js";
 import { loadAccounts } from "./accounts.js";
 import { type LoadProgress, startLoad } from "./driver.js";
+import type { Ending } from "./meter.js";
 import type { LoadConfig, LoadReport } from "./report.js";
 import { type WorkloadOptions, workloadOf } from "./workload.js";
 
@@ -26,6 +27,8 @@ export interface RunLoadOptions extends WorkloadOptions {
   readonly signal?: AbortSignal;
   /** Called every 500 ms. */
   readonly onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Hears of every request that has ended, when it has. */
+  readonly onEnding?: ((ending: Ending) => void) | undefined;
   readonly transport?: TransportFactory;
   readonly time?: Time;
 }
@@ -53,6 +56,7 @@ export async function runLoad(options: RunLoadOptions): Promise<LoadReport> {
       durationMs: options.durationMs,
       deadlineMs: options.deadlineMs ?? DEADLINE_MS,
       time,
+      onEnding: options.onEnding,
       ...(options.signal && { signal: options.signal }),
     });
     const stopProgress = time.every(PROGRESS_MS, () => options.onProgress?.(load.progress()));

@@ -268,7 +268,11 @@ export class Host {
       if (now().tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
     } else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
-    else if (note.kind === "suspected") log.info({ view: note.view }, "primary is slow");
+    else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
+    else if (note.kind === "view" && note.isOpen) {
+      log.info({ view: note.view }, "view opened");
+      this.#announce("views");
+    }
   }
 
   #announce(topic: "heights" | "views"): void {

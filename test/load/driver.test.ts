@@ -66,6 +66,21 @@ describe("closed loop", () => {
     expect(mostInFlight).toBe(5);
   });
 
+  test("every ending is told when it comes, with its own times, those of the warm-up and of the drain included", async () => {
+    const heard: [number, number][] = [];
+    const load = start({
+      onEnding: ({ startedMs, endedMs }) => {
+        expect(endedMs).toBe(time.elapsed());
+        heard.push([startedMs, endedMs]);
+      },
+    });
+    time.advance(4000);
+    await load.result;
+    expect(heard).toHaveLength(started.length);
+    expect(heard[0]).toEqual([0, 10]);
+    expect(heard.at(-1)?.[1]).toBeGreaterThan(3000 - 1);
+  });
+
   test("throughput is of the measured span alone", async () => {
     const load = start();
     time.advance(1000);
