@@ -6,7 +6,7 @@
 import { type BlockContext, decodeRequest, isSigned } from "../cluster/block.js";
 import { checkCertificate } from "../cluster/certificate.js";
 import { provenCheckpoint } from "../cluster/checkpoint.js";
-import { primaryOf } from "../cluster/quorum.js";
+import { primaryOf, quorumOf } from "../cluster/quorum.js";
 import { digestOf } from "../crypto/hash.js";
 import { signingBytes } from "../crypto/signature.js";
 import type { Block, Request } from "../types/block.js";
@@ -14,7 +14,7 @@ import { CodecError } from "../types/codec.js";
 import { type Refusal, type Rejection, resultCode } from "../types/codes.js";
 import type { Event } from "../types/effects.js";
 import type { ClusterId, Digest, NodeRef, PublicKey } from "../types/ids.js";
-import { limits } from "../types/limits.js";
+import { limits, viewChangeBytesMax } from "../types/limits.js";
 import {
   type AcceptQuery,
   carriage,
@@ -43,10 +43,13 @@ export interface IngressOptions extends BlockContext {
 export class Ingress {
   readonly #options: IngressOptions;
   readonly #model: FailureModel;
+  readonly #viewChangeBytesMax: number;
 
   constructor(options: IngressOptions) {
     this.#options = options;
-    this.#model = options.members.clusterOf(options.self.cluster).model;
+    const own = options.members.clusterOf(options.self.cluster);
+    this.#model = own.model;
+    this.#viewChangeBytesMax = viewChangeBytesMax(quorumOf(own));
   }
 
   /** The event these bytes mean; undefined when they were rejected or are of no use. */
@@ -101,6 +104,7 @@ export class Ingress {
     if (opened.kind === "request") {
       return from.cluster === self.cluster ? this.#openRequest(opened, undefined) : "not-allowed";
     }
+    if (opened.kind === "view-change" && opened.body.length > this.#viewChangeBytesMax) return "oversized";
     const decoded = openMessage(opened, { ...this.#options, vouched: this.#isVouched(from) });
     if (typeof decoded === "string") return decoded;
     const message = decoded.kind === "accept-query" ? this.#checkEvidence(decoded) : decoded;
@@ -108,14 +112,13 @@ export class Ingress {
     const refused = this.#checkSender(from, message) ?? this.#checkContent(message);
     if (refused !== undefined) return refused;
     if (!this.#options.wants(message)) return undefined;
-    if (isViewMessage(message)) {
-      const unproven = checkViewContent(message, this.#options);
-      if (unproven !== undefined) return unproven;
-    }
     // Whoever passes a NEW-VIEW on, it speaks for the primary of its view.
     const signer = message.kind === "new-view" ? { cluster: message.cluster, node: message.node } : from;
     const signed = this.#signatureOf(message, signer, opened);
-    return signed === "bad-signature" ? signed : { kind: "message", verified: { from, message, signed } as Verified };
+    if (signed === "bad-signature") return signed;
+    // After the signature: what a view change proves takes hundreds of them, and that in nobody's name for nothing.
+    const unproven = isViewMessage(message) ? checkViewContent(message, this.#options) : undefined;
+    return unproven ?? { kind: "message", verified: { from, message, signed } as Verified };
   }
 
   /** A crash node fails by stopping, never by lying: that it speaks of a block means that it has checked it. */

@@ -1,11 +1,13 @@
 // One turn: a bounded batch of events through the replica, and what came out of it as a plan: what to write, and which
 // bytes go to whom (architecture, rule 2). Pure: the host performs the plan, the simulator may crash a node in the
 // middle of it. A message is encoded and signed once, however many nodes it goes to; what a node says to itself comes
-// back as an event, after the write.
+// back as an event, after the write. A message beyond the bounds is dropped and counted: it never stops its node.
 
 import { type Signer, signingBytes } from "../crypto/signature.js";
+import type { Rejection } from "../types/codes.js";
 import { type Effects, type Event, type Note, noEffects, type Write } from "../types/effects.js";
 import { type NetworkId, type NodeRef, nodeKey, type PublicKey } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import { carriage, type Message, type Verified } from "../types/message.js";
 import { envelopeSchema, type Signed } from "../types/schema.js";
 import type { FailureModel } from "../types/topology.js";
@@ -47,30 +49,48 @@ function planOf(out: Effects, context: TurnContext): TurnPlan {
   const { self, keyOf } = context;
   const outbound = new Map<PublicKey, Uint8Array[]>();
   const inbound: Event[] = [];
-  const sealed = new Map<Message, Sealed>();
-  const sealOnce = (message: Message): Sealed => {
-    const known = sealed.get(message);
-    if (known !== undefined) return known;
-    const fresh = seal(message, context);
+  const notes: Note[] = [...out.notes];
+  const sealed = new Map<Message, Sealed | undefined>();
+  const sealOnce = (message: Message): Sealed | undefined => {
+    if (sealed.has(message)) return sealed.get(message);
+    const fresh = sealWithin(message, context);
+    if (fresh === undefined) notes.push({ kind: "rejected", code: OVER_LIMIT, from: self, message: message.kind });
     sealed.set(message, fresh);
     return fresh;
   };
   const selfKey = nodeKey(self);
   for (const { to, message } of out.send) {
     if (to.length === 0) continue;
-    const { envelope, signed } = sealOnce(message);
+    const ready = sealOnce(message);
+    if (ready === undefined) continue;
+    const { envelope, signed } = ready;
     for (const node of to) {
       if (nodeKey(node) === selfKey) inbound.push(ownEvent(message, signed, self));
       else push(outbound, keyOf(node), envelope);
     }
   }
-  for (const { client, message } of out.reply) push(outbound, client, sealOnce(message).envelope);
-  return { persist: out.persist, outbound, inbound, notes: out.notes, reload: out.reload };
+  for (const { client, message } of out.reply) {
+    const ready = sealOnce(message);
+    if (ready !== undefined) push(outbound, client, ready.envelope);
+  }
+  return { persist: out.persist, outbound, inbound, notes, reload: out.reload };
 }
 
 interface Sealed {
   readonly envelope: Uint8Array;
   readonly signed: Signed | undefined;
+}
+
+/** Undefined: over a bound. What others say may end up in what this node says, so that need not be its own mistake. */
+function sealWithin(message: Message, context: TurnContext): Sealed | undefined {
+  try {
+    const ready = seal(message, context);
+    return ready.envelope.length > limits.messageBytesMax ? undefined : ready;
+  } catch (error) {
+    // The codec's word for a value beyond its bound.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
 
 /** The envelope of a message, signed where its kind is (types/message.ts). */
@@ -103,4 +123,5 @@ function push(map: Map<PublicKey, Uint8Array[]>, key: PublicKey, envelope: Uint8
   else list.push(envelope);
 }
 
+const OVER_LIMIT: Rejection = "over-limit";
 const NO_BYTES = new Uint8Array(0);

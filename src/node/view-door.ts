@@ -9,6 +9,7 @@ import { signingBytes } from "../crypto/signature.js";
 import type { Rejection } from "../types/codes.js";
 import type { Decided } from "../types/effects.js";
 import type { NodeRef } from "../types/ids.js";
+import { viewChangeBytesMax } from "../types/limits.js";
 import { carriage, type NewView, type Prepared, type ViewChange, type ViewMessage } from "../types/message.js";
 import type { Signed } from "../types/schema.js";
 import { decodeVote } from "./votes.js";
@@ -50,9 +51,11 @@ export function checkViewContent(message: ViewMessage, context: CertificateConte
 /** A quorum of different nodes' signed VIEW-CHANGEs of this very view. */
 function isJustified({ cluster, view, changes }: NewView, context: CertificateContext): boolean {
   if (changes.length === 0) return true;
-  if (changes.length < quorumOf(context.members.clusterOf(cluster))) return false;
+  const quorum = quorumOf(context.members.clusterOf(cluster));
+  if (changes.length < quorum) return false;
   return changes.every(({ signed, message }, at) => {
     const before = changes[at - 1];
+    if (signed.body.length > viewChangeBytesMax(quorum)) return false;
     if (message.cluster !== cluster || message.view !== view) return false;
     if (before !== undefined && before.message.node >= message.node) return false;
     return (
@@ -68,18 +71,25 @@ function isProven({ cluster, view, stable, decided, prepared }: ViewChange, cont
   return decided.every(isDecided) && prepared.every((each) => each.entry.view < view && isPrepared(each, context));
 }
 
-/** A quorum of accepts for the entry: in round 0 with the primary's, in round 1 with its proposal (2.2). */
+/**
+ * A quorum of accepts for the entry: in round 0 with the primary's, in round 1 with its proposal (2.2). No statement is
+ * there for nothing: each node accepts once, and the primary's SUPER-ACCEPT may stand once more, as its proposal.
+ */
 function isPrepared({ entry, proof }: Prepared, context: CertificateContext): boolean {
   const cluster = context.members.clusterOf(entry.cluster);
   const voters = new Set<number>();
   let isProposed = entry.round === 0;
+  let proposalsLeft: number = entry.round;
   for (const { kind, body, signature } of proof) {
     const vote = decodeVote(body);
     if (vote === undefined || !sameVote(vote.entry, entry) || vote.entry.cluster !== entry.cluster) return false;
+    const isProposal = proposalKinds.includes(kind) && vote.node === primaryOf(cluster, entry.view);
+    const isAccept = acceptKinds.includes(kind) && !voters.has(vote.node);
+    if (!isAccept && (!isProposal || proposalsLeft-- === 0)) return false;
     const by = { cluster: entry.cluster, node: vote.node };
     if (!isSigned({ body, signature }, { kind, by }, context)) return false;
-    if (proposalKinds.includes(kind) && vote.node === primaryOf(cluster, entry.view)) isProposed = true;
-    if (acceptKinds.includes(kind)) voters.add(vote.node);
+    if (isProposal) isProposed = true;
+    if (isAccept) voters.add(vote.node);
   }
   return isProposed && isQuorum(cluster, entry, voters);
 }

@@ -1,10 +1,11 @@
 // The messages of a view change to bytes and back. What they prove is checked at the door (view-door.ts); here are
-// shape and order only: entries ascend by slot, certificates and prepared entries say of what they are.
+// shape and order only: entries ascend by slot, certificates and prepared entries say of what they are. A VIEW-CHANGE
+// names each slot once, and none that its stable checkpoint covers: what repeats itself is long for nothing.
 
 import { decidedOf, decodeCommit } from "../cluster/certificate.js";
 import { stableOf } from "../cluster/checkpoint.js";
 import type { Decided } from "../types/effects.js";
-import { type ClusterId, type Digest, type Entry, fromHex, type Sequence, toHex } from "../types/ids.js";
+import { type ClusterId, type Digest, type Entry, fromHex, type Sequence, type Slot, toHex } from "../types/ids.js";
 import {
   carriage,
   type NewView,
@@ -87,7 +88,9 @@ export function decodeViewChange(body: Uint8Array): ViewChange | undefined {
   const cluster = id as ClusterId;
   const proven = decodeDecided(decided, cluster);
   const certificates = prepared.map(({ statements }) => decodePrepared(statements, cluster));
-  if (proven === undefined || !isComplete(certificates) || stableOf(stable) === undefined) return undefined;
+  const low = stableOf(stable);
+  if (proven === undefined || !isComplete(certificates) || low === undefined) return undefined;
+  if (!isAscending(proven, low.slot) || !isAscending(certificates, low.slot)) return undefined;
   return { kind: "view-change", cluster, node, view, stable, decided: proven, prepared: certificates };
 }
 
@@ -127,12 +130,15 @@ function decodeDecided(certificates: readonly Certificate[], cluster: ClusterId)
     const [first] = certificate.commits;
     const digest = first === undefined ? undefined : decodeCommit(first.body)?.digest;
     const each = digest === undefined ? undefined : decidedOf(digest, certificate);
-    const last = decided[decided.length - 1];
     if (each === undefined || each.entry.cluster !== cluster) return undefined;
-    if (last !== undefined && last.entry.slot >= each.entry.slot) return undefined;
     decided.push(each);
   }
-  return decided;
+  return isAscending(decided, 0) ? decided : undefined;
+}
+
+/** Every slot once, and all of them above `low`. */
+function isAscending(items: readonly { readonly entry: Entry }[], low: Slot): boolean {
+  return items.every(({ entry }, at) => entry.slot > (items[at - 1]?.entry.slot ?? low));
 }
 
 function encodeEntry({ view, round, slot, sequence, digest }: Entry): LogEntry {

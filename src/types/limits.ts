@@ -32,6 +32,7 @@ export const limits = {
   windowSlots: 256, // own blocks in flight above the stable checkpoint (protocol 2)
   slotsAheadMax: 4096, // foreign blocks and no-ops are placed outside the window, yet not without end
   checkpointSlots: 64, // protocol 6: window >= 4 intervals
+  fetchesPerBlockMax: 8, // askings for a block that only others speak of, about 13 s: then all may have dropped it
   viewEntriesMax: 8192, // what one node may report of its log: all that slotsAheadMax lets it hold, and then some
   heldMessagesMax: 4096, // messages that wait for an earlier slot, a later view or a block
   remoteVotesMax: 16_384, // blocks whose foreign votes are being counted
@@ -65,6 +66,7 @@ export const limits = {
 
   // -- network
   frameBytesMax: 4 << 20, // holds the largest message; longer ones end the stream before allocation
+  messageBytesMax: (4 << 20) - 64, // one envelope: with its tag and length it fits into a frame
   frameMessagesMax: 4096, // messages of one turn to one peer
   peerQueueBytesMax: 16 << 20, // queued for one slow peer; then its frames are dropped
   connectionsMax: 4096, // all nodes of a large network and its clients
@@ -82,3 +84,8 @@ export const limits = {
   gossipHeartbeatMs: 5000, // upkeep of the mesh; messages do not wait for it
   gossipQueueBytesMax: 1 << 20, // gossip to one slow peer, then its messages are dropped
 } as const;
+
+/** Of one VIEW-CHANGE: a NEW-VIEW holds a quorum of them, and a share as large is left for its own entries. */
+export function viewChangeBytesMax(quorum: number): number {
+  return Math.floor(limits.frameBytesMax / (quorum + 1));
+}
