@@ -1,6 +1,7 @@
 // The primary of a cluster is killed with SIGKILL while real processes work (protocol 5, 10: I9, I10): its cluster goes
-// on under another one, the others never stop, the killed node comes back, and every word to a client is in the ledgers.
-// What it costs is a figure of scripts/benchmark-failover; the bounds here are wide, for machines that do other work.
+// on under another one, the others never stop, the killed node comes back, and every word to a client is in the
+// ledgers. What it costs is a figure of scripts/benchmark-failover; the bounds here are wide, for machines that do
+// other work.
 
 import { expect, it } from "vitest";
 import { sharper } from "./commands.js";

@@ -1,6 +1,6 @@
 // The initiator's primary fails for good at each named step of a cross-shard block (protocol 3, 5): whatever of its
-// words had left by then, the block ends the same way in all views, and a client that sends again gets it executed once.
-// Then the node comes back from its store and agrees.
+// words had left by then, the block ends the same way in all views, and a client that sends again gets it executed
+// once. Then the node comes back from its store and agrees.
 
 import { describe, expect, test } from "vitest";
 import { heightRange } from "../../src/ledger/keys.js";
