@@ -346,7 +346,8 @@ export class Log {
 
   #forgetBlock({ digest, slot }: Entry): void {
     if (this.#placed.get(digest)?.slot === slot) this.#placed.delete(digest);
-    if (this.#selfPlaced.get(digest)?.slot === slot) this.#selfPlaced.delete(digest);
+    // A block whose slot was decided otherwise may come again: in this view it was accepted once (2.3).
+    if (this.#selfPlaced.get(digest)?.slot === slot && this.#isDecidedAt(slot, digest)) this.#selfPlaced.delete(digest);
     if (!this.#placed.has(digest) && !this.#selfPlaced.has(digest)) this.#bodies.delete(digest);
   }
 
