@@ -42,6 +42,8 @@ export class Intake {
   /** At a backup: requests that clients sent here, until they are executed. */
   readonly #watched = new Map<Digest, Request>();
 
+  /** Requests in blocks that were under way when the view opened: whoever sends one again gets the same answer. */
+  #inherited = new Set<Digest>();
   /** Replies of this turn, of which the store does not know yet. */
   readonly #fresh = new Map<string, ReplyRow>();
 
@@ -51,7 +53,8 @@ export class Intake {
 
   /** At the primary: until it is executed. At a backup: while its timer repeats it to the primary. */
   awaits(request: Request): boolean {
-    return this.#options.isPrimary() ? this.#options.batcher.has(request) : this.#watched.has(request.hash);
+    const { isPrimary, batcher } = this.#options;
+    return isPrimary() ? this.#inherited.has(request.hash) || batcher.has(request) : this.#watched.has(request.hash);
   }
 
   /** Returns the request's hash when its execution must be watched from now on. */
@@ -69,6 +72,7 @@ export class Intake {
       return undefined;
     }
     if (this.#options.isPrimary()) {
+      if (this.#inherited.has(request.hash)) return undefined;
       const queued = batcher.add(request);
       if (queued === "busy" || queued === "id-reused") this.refuse(request, queued, out);
       return undefined;
@@ -98,6 +102,7 @@ export class Intake {
   /** A new view is open: its primary takes in what this node watches or had queued. Returns what must be watched. */
   onView(now: Now, underWay: ReadonlySet<Digest>, out: Effects): readonly Digest[] {
     const { batcher } = this.#options;
+    this.#inherited = new Set(underWay);
     if (this.#options.isPrimary()) {
       for (const request of this.#watched.values()) if (!underWay.has(request.hash)) batcher.add(request);
       return [];
@@ -121,6 +126,7 @@ export class Intake {
       const results = executed.results.subarray(at, at + request.operations.length);
       at += request.operations.length;
       batcher.executed(request);
+      this.#inherited.delete(request.hash);
       const isWatched = this.#watched.delete(request.hash);
       if (!isWatched && !(speaks && initiatorOf(request, topology) === self.cluster)) continue;
       // A repetition is told what the first was told.
