@@ -188,9 +188,10 @@ export class Log {
 
   /** Does any slot hold the block, in whatever view? Then others may ask for it. */
   holds(digest: Digest): boolean {
-    return [...this.#slots.values()].some(({ selfAssigned, accepted, prepared, choice, decided }) =>
-      [selfAssigned, accepted, prepared?.entry, choice, decided?.entry].some((entry) => entry?.digest === digest),
-    );
+    return [...this.#slots.values()].some(({ selfAssigned, accepted, prepared, choice, decided }) => {
+      const entries = decided === undefined ? [selfAssigned, accepted, prepared?.entry, choice] : [decided.entry];
+      return entries.some((entry) => entry?.digest === digest);
+    });
   }
 
   /** The slot in which this log decided the block, as far as it remembers. */
@@ -276,7 +277,6 @@ export class Log {
 
   accept(state: SlotState, entry: Entry): void {
     state.accepted = entry;
-    // Of lower views the newest accept tells all (protocol 5).
     if (this.present(state.selfAssigned) === undefined) state.selfAssigned = undefined;
     if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
     this.#reach(entry.slot);

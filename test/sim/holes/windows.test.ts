@@ -11,8 +11,8 @@ const WINDOW = 8;
 
 /** A small window with the same four intervals of checkpoints. */
 vi.mock("../../../src/types/limits.js", async (importOriginal) => {
-  const { limits } = await importOriginal<typeof import("../../../src/types/limits.js")>();
-  return { limits: { ...limits, windowSlots: 8, checkpointSlots: 2 } };
+  const original = await importOriginal<typeof import("../../../src/types/limits.js")>();
+  return { ...original, limits: { ...original.limits, windowSlots: 8, checkpointSlots: 2 } };
 });
 
 /** The primary fills no slot beyond the window, for whomever. */
