@@ -108,7 +108,6 @@ export class Ingress {
     const decoded = openMessage(opened, { ...this.#options, vouched: this.#isVouched(from) });
     if (typeof decoded === "string") return decoded;
     const message = decoded.kind === "accept-query" ? this.#checkEvidence(decoded) : decoded;
-    if (message === undefined) return "bad-certificate";
     const refused = this.#checkSender(from, message) ?? this.#checkContent(message);
     if (refused !== undefined) return refused;
     if (!this.#options.wants(message)) return undefined;
@@ -183,12 +182,17 @@ export class Ingress {
     return block === undefined ? "bad-certificate" : this.#checkCertificates(message.certificates, block);
   }
 
-  /** Evidence about a block that is not here can't be checked and is left out: its asker will show the block, too. */
-  #checkEvidence(query: AcceptQuery): AcceptQuery | undefined {
-    if (query.evidence === undefined) return query;
-    const block = this.#options.knownBlock(query.digest);
-    if (block === undefined) return { ...query, evidence: undefined };
-    return this.#checkCertificates([query.evidence], block) === undefined ? query : undefined;
+  /**
+   * Evidence that does not convince here is left out, and the question is answered all the same: what a node of a crash
+   * cluster rightly believes need not convince one of a byzantine cluster (protocol 3, step 4).
+   */
+  #checkEvidence(query: AcceptQuery): AcceptQuery {
+    const block = query.evidence === undefined ? undefined : this.#options.knownBlock(query.digest);
+    const isGood =
+      query.evidence !== undefined &&
+      block !== undefined &&
+      this.#checkCertificates([query.evidence], block) === undefined;
+    return isGood ? query : { ...query, evidence: undefined };
   }
 
   /** As far as the block is known; execution looks again when it comes to count. */
