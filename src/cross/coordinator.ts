@@ -86,12 +86,13 @@ export class Coordinator {
     return this.#bodies.get(digest);
   }
 
-  /** Is the request in a block that this cluster has decided? What it still waits for is not the primary's doing. */
+  /** Is the request in a block of the decided prefix? What it still waits for is not the primary's doing. */
   isOrdered(request: Digest): boolean {
     const blocks = [...this.#bodies.values()].filter(({ requests }) => requests.some(({ hash }) => hash === request));
     return blocks.some(({ digest }) => {
       const entry = this.engine.entryOf(digest);
-      return entry !== undefined && this.engine.decisionAt(entry.slot)?.entry.digest === digest;
+      const isPrefix = entry !== undefined && entry.slot <= this.engine.frontier.slot;
+      return isPrefix && this.engine.decisionAt(entry.slot)?.entry.digest === digest;
     });
   }
 
