@@ -266,7 +266,7 @@ export class Pbft implements ClusterLog {
   }
 
   /** The primary's round-0 accept is its choice for the slot, if the choice before it justifies its counter (2). */
-  #follow(_step: EngineStep, slot: Slot): boolean {
+  #follow(step: EngineStep, slot: Slot): boolean {
     const log = this.#log;
     const state = log.peek(slot);
     const previous = log.previous(slot);
@@ -274,8 +274,9 @@ export class Pbft implements ClusterLog {
     if (state.choice !== undefined || state.decided !== undefined) return false;
     const primary = primaryOf(this.#options.cluster, log.view);
     const entry = state.accepts.voteOf(primary, { view: log.view, round: 0 });
-    if (entry === undefined || !log.isJustified(entry, previous)) return false;
+    if (entry === undefined || !log.isJustified(entry, previous) || log.refusal(entry) !== undefined) return false;
     log.choose(state, entry);
+    step.changed.add(slot);
     return true;
   }
 
