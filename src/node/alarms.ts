@@ -90,9 +90,10 @@ export class Alarms {
 
   // ---- what came
 
-  onDecided(slot: Slot): void {
+  onDecided(now: Now, slot: Slot): void {
+    const start = this.#timers.startedAt(`slot:${slot}`) ?? now.tick;
     this.#timers.stop(`slot:${slot}`);
-    this.#options.viewWatch.onDecided();
+    this.#options.viewWatch.onDecided(now.tick - start);
   }
 
   /** Nothing about the block is waited for any more. */

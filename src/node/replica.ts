@@ -330,7 +330,7 @@ export class Replica {
       if (this.coordinator.engine.decisionAt(slot) === undefined) this.#alarms.onUndecided(now, slot);
     }
     for (const { slot, sequence, digest } of output.decided) {
-      this.#alarms.onDecided(slot);
+      this.#alarms.onDecided(now, slot);
       this.#catchUp.decided(slot);
       this.#batcher.decided(digest);
       if (digest === this.#noOp.digest) continue;

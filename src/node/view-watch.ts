@@ -23,6 +23,8 @@ export interface ViewWatchOptions {
 
 /** So many slots decided without a change of view make the delays fall back by one step. */
 const CALM_SLOTS = 16;
+/** Under load the time may grow to so many times the topology's. */
+const PATIENCE_MAX = 4;
 const NO_BYTES = new Uint8Array(0);
 
 export class ViewWatch {
@@ -31,6 +33,8 @@ export class ViewWatch {
   #view: View;
   #changes = 0;
   #calm = 0;
+  /** Moving average of how long a slot takes to be decided. */
+  #usualMs = 0;
   readonly #shown = new Map<number, number>();
   #asked = Number.NEGATIVE_INFINITY;
 
@@ -42,7 +46,9 @@ export class ViewWatch {
 
   /** Half of what an entry or request may take: then it is said again, and at the whole the primary is suspected. */
   get halfMs(): number {
-    return this.#scaled(this.#options.intraMs / 2, this.#changes);
+    const half = this.#options.intraMs / 2;
+    // A primary that is slow since all are busy is not exchanged for one that would be as slow, within bounds.
+    return this.#scaled(Math.min(Math.max(half, 2 * this.#usualMs), PATIENCE_MAX * half), this.#changes);
   }
 
   /** How long a view that was entered may take to open. Crash nodes take turns, lest all ask for votes at once. */
@@ -60,8 +66,9 @@ export class ViewWatch {
     return ((distance - 1) * intraMs) / 2;
   }
 
-  /** A slot was decided. */
-  onDecided(): void {
+  /** A slot was decided, so long after this node began to wait for it. */
+  onDecided(elapsedMs: number): void {
+    this.#usualMs += (elapsedMs - this.#usualMs) / 8;
     this.#calm++;
     if (this.#calm < CALM_SLOTS) return;
     this.#calm = 0;

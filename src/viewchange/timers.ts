@@ -32,6 +32,11 @@ export class Timers<Name extends string> {
     return this.#timers.has(name);
   }
 
+  /** When the timer was started; undefined: it does not run. */
+  startedAt(name: Name): number | undefined {
+    return this.#timers.get(name)?.start;
+  }
+
   /** How often the timer has fired since it was started. */
   firings(name: Name): number {
     return this.#timers.get(name)?.firings ?? 0;
