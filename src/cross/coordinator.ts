@@ -131,7 +131,7 @@ export class Coordinator {
   onPropose(verified: Verified<Propose>): void {
     const { message } = verified;
     const { block, entry } = message;
-    if (this.#isLate(block.digest) || this.#isOfOtherView(message, verified.from)) return;
+    if (this.#isLate(block.digest) || this.#isRefused(message, verified.from)) return;
     if (this.#isOfStranger(verified)) return;
     this.#learn(block);
     if (entry.cluster === this.#options.self.cluster)
@@ -162,7 +162,7 @@ export class Coordinator {
       return;
     }
     if (message.block !== undefined) {
-      if (this.#isLate(message.block.digest) || this.#isOfOtherView(message, verified.from)) return;
+      if (this.#isLate(message.block.digest) || this.#isRefused(message, verified.from)) return;
       this.#learn(message.block);
     }
     this.#absorb(this.engine.step({ kind: "super-accept", verified: { ...verified, message } }));
@@ -277,7 +277,7 @@ export class Coordinator {
   }
 
   /** A proposal of this cluster's own, which nobody may answer in the present view: not even its block is kept. */
-  #isOfOtherView({ entry, kind }: Propose | SuperAccept, from: NodeRef): boolean {
+  #isRefused({ entry, kind }: Propose | SuperAccept, from: NodeRef): boolean {
     if (entry.cluster !== this.#options.self.cluster) return false;
     if (entry.view === this.engine.view) {
       // A liar could propose one block after another for one slot.
