@@ -93,7 +93,8 @@ export class Alarms {
   onDecided(now: Now, slot: Slot): void {
     const start = this.#timers.startedAt(`slot:${slot}`) ?? now.tick;
     this.#timers.stop(`slot:${slot}`);
-    this.#options.viewWatch.onDecided(now.tick - start);
+    const isWork = this.#options.coordinator.engine.decisionAt(slot)?.entry.digest !== this.#options.noOp;
+    this.#options.viewWatch.onDecided(now.tick, { elapsedMs: now.tick - start, isWork });
   }
 
   /** Nothing about the block is waited for any more. */
@@ -152,7 +153,7 @@ export class Alarms {
         return;
       case "request":
         if (!intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
-        else if (isLate && !coordinator.isOrdered(subject as Digest)) this.#suspect(now, name, out);
+        else if (isLate && this.#isPassedOver(now, subject as Digest)) this.#suspect(now, name, out);
         return;
       case "clock":
         return isLate ? this.#suspect(now, name, out) : undefined;
@@ -164,6 +165,14 @@ export class Alarms {
       default:
         return coordinator.onViewTimer();
     }
+  }
+
+  /** The primary is idle, or orders others' requests and never this one. A full queue is neither. */
+  #isPassedOver(now: Now, request: Digest): boolean {
+    const { coordinator, viewWatch } = this.#options;
+    if (coordinator.isOrdered(request)) return false;
+    const age = now.tick - (this.#timers.startedAt(`request:${request}`) ?? now.tick);
+    return age >= viewWatch.queueMs || !viewWatch.isBusy(now.tick);
   }
 
   /** An accepted entry is undecided for too long: the primary says it again, everybody asks (2.3, 2.4, 3.4). */

@@ -25,6 +25,7 @@ import { Metrics, type MetricValues } from "./metrics.js";
 import { expiredReplies } from "./prune.js";
 import { type Now, Replica } from "./replica.js";
 import { genesisWrites, type Restored, restore } from "./restore.js";
+import { TimerClock } from "./timer-clock.js";
 import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
 
 export interface HostOptions {
@@ -66,6 +67,7 @@ export class Host {
   readonly #transport: Transport;
   readonly #context: TurnContext;
   readonly #metrics = new Metrics();
+  readonly #clock = new TimerClock();
   readonly #announcements: Announcements;
   readonly #announceEveryMs: number;
   readonly #decodeBlock: (bytes: Uint8Array) => Block;
@@ -237,8 +239,9 @@ export class Host {
   async #turn(): Promise<void> {
     const started = performance.now();
     const events = this.#inbox.splice(0, limits.turnEventsMax);
-    if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= started) events.push({ kind: "tick" });
-    const plan = runTurn(this.#replica, { now: now(), events }, this.#context);
+    const now: Now = { time: Date.now(), tick: this.#clock.tick };
+    if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= now.tick) events.push({ kind: "tick" });
+    const plan = runTurn(this.#replica, { now, events }, this.#context);
     // Synced even when nothing leaves: LevelDB may drop an unsynced batch at a power cut and keep a later one.
     if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: true });
     this.#send(plan);
@@ -265,7 +268,7 @@ export class Host {
     const { log } = this.#options;
     if (note.kind === "stable") {
       this.#stableHeight = note.height;
-      if (now().tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
+      if (this.#clock.tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
     } else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
     else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
@@ -276,7 +279,7 @@ export class Host {
   }
 
   #announce(topic: "heights" | "views"): void {
-    this.#announced = now().tick;
+    this.#announced = this.#clock.tick;
     const { view } = this.#replica.coordinator.engine;
     this.#transport.publish(topic, this.#announcements.encode(this.#self, { view, height: this.#stableHeight }));
   }
@@ -287,14 +290,14 @@ export class Host {
       this.#wake = resolve;
       const { wakeAt } = this.#replica;
       if (wakeAt === undefined) return;
-      this.#timer = setTimeout(() => this.#enqueue({ kind: "tick" }), Math.max(0, wakeAt - now().tick));
+      this.#timer = setTimeout(() => this.#enqueue({ kind: "tick" }), Math.max(0, wakeAt - this.#clock.tick));
     });
     this.#wake = undefined;
     clearTimeout(this.#timer);
   }
 
   async #prune(): Promise<void> {
-    const { tick } = now();
+    const { tick } = this.#clock;
     if (tick - this.#pruned < PRUNE_EVERY_MS) return;
     this.#pruned = tick;
     const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.recordTime);
@@ -306,10 +309,6 @@ export class Host {
     this.#stopping = true;
     this.#options.onFatal(error);
   }
-}
-
-function now(): Now {
-  return { time: Date.now(), tick: performance.now() };
 }
 
 function decodeStored(bytes: Uint8Array, context: BlockContext): Block {

@@ -25,6 +25,8 @@ export interface ViewWatchOptions {
 const CALM_SLOTS = 16;
 /** Under load the time may grow to so many times the topology's. */
 const PATIENCE_MAX = 4;
+/** So many times the timer may a request wait in the queue of a primary that has others decided meanwhile. */
+const QUEUE_PATIENCE = 8;
 const NO_BYTES = new Uint8Array(0);
 
 export class ViewWatch {
@@ -35,6 +37,8 @@ export class ViewWatch {
   #calm = 0;
   /** Moving average of how long a slot takes to be decided. */
   #usualMs = 0;
+  /** When a block was last decided, no no-op. */
+  #workedAt = Number.NEGATIVE_INFINITY;
   readonly #shown = new Map<number, number>();
   #asked = Number.NEGATIVE_INFINITY;
 
@@ -66,8 +70,19 @@ export class ViewWatch {
     return ((distance - 1) * intraMs) / 2;
   }
 
+  /** How long a request may wait for a primary that is busy with others; then it is being passed over. */
+  get queueMs(): number {
+    return Math.min(QUEUE_PATIENCE * this.#options.intraMs, limits.timeoutMaxMs);
+  }
+
+  /** Were requests ordered lately? */
+  isBusy(tick: number): boolean {
+    return tick - this.#workedAt < this.halfMs;
+  }
+
   /** A slot was decided, so long after this node began to wait for it. */
-  onDecided(elapsedMs: number): void {
+  onDecided(tick: number, { elapsedMs, isWork }: { readonly elapsedMs: number; readonly isWork: boolean }): void {
+    if (isWork) this.#workedAt = tick;
     this.#usualMs += (elapsedMs - this.#usualMs) / 8;
     this.#calm++;
     if (this.#calm < CALM_SLOTS) return;

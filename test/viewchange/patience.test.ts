@@ -1,5 +1,5 @@
 // Whom a node blames (protocol 5): a primary that decides what it can is not suspected for a block over several clusters
-// that waits for another cluster.
+// that waits for another cluster, nor for a request that waits its turn among others; for one that never gets it, it is.
 
 import { expect, test } from "vitest";
 import type { FailureModel } from "../../src/types/topology.js";
@@ -28,5 +28,40 @@ test.each<[FailureModel]>([["crash"], ["byzantine"]])(
       // Every payment and the block over both clusters, which is ordered here and waits.
       expect(frontier.slot, name).toBe(SECONDS / PAYMENT_SECONDS + 1);
     }
+  },
+);
+
+const STEP_MS = 250;
+
+/** One backup holds a request that the primary never gets; another payment is made in every `every`th step. */
+async function passedOver(model: FailureModel, every: number) {
+  const network = await TestNetwork.create({ models: [model] });
+  const [, witness] = network.nodesOf(1);
+  network.drop = ({ sender, receiver, kind }) => sender !== "client" && receiver === "c1n0" && kind === "request";
+  network.send([network.payment([1], 39)], { to: witness?.name ?? "" });
+  network.settle();
+  return (seconds: number): number => {
+    for (let step = 0; step < (seconds * 1000) / STEP_MS; step++) {
+      if (step % every === 0) network.send([network.payment([1], step % 30)], { to: "c1n0" });
+      network.advance(STEP_MS);
+    }
+    return witness?.replica.coordinator.engine.view ?? 0;
+  };
+}
+
+test.each<[FailureModel]>([["crash"], ["byzantine"]])(
+  "a %s primary that orders others is suspected for a request it never orders, but late",
+  async (model) => {
+    const viewAfter = await passedOver(model, 1);
+    expect(viewAfter(7.5), "before its patience ends").toBe(0);
+    expect(viewAfter(1.5), "after it").toBe(1);
+  },
+);
+
+test.each<[FailureModel]>([["crash"], ["byzantine"]])(
+  "an idle %s primary is suspected at once for a request it never orders",
+  async (model) => {
+    const viewAfter = await passedOver(model, 1000);
+    expect(viewAfter(2), "after its timer").toBe(1);
   },
 );
