@@ -14,6 +14,7 @@ import { limits } from "../types/limits.js";
 import type { Commit, Verified, Vote } from "../types/message.js";
 import type { Certificate } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
+import { Availability } from "./availability.js";
 import type { Way } from "./dissemination.js";
 
 /** A block whose clusters have all decided. */
@@ -57,6 +58,7 @@ export interface DecisionStep {
 const EARLY_COMMITS_MAX = 8;
 
 export class Decisions {
+  readonly availability: Availability;
   readonly #members: Members;
   readonly #own: ClusterInfo;
   readonly #blocks = new Map<Digest, CrossBlock>();
@@ -66,6 +68,8 @@ export class Decisions {
   constructor(options: { readonly members: Members; readonly own: ClusterId }) {
     this.#members = options.members;
     this.#own = options.members.clusterOf(options.own);
+    const decidedBy = (digest: Digest) => this.#blocks.get(digest)?.decided;
+    this.availability = new Availability({ self: options.own, decidedBy });
   }
 
   get(digest: Digest): CrossBlock | undefined {

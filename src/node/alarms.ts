@@ -143,7 +143,7 @@ export class Alarms {
       case "slot":
         return this.#onSlotTimer(now, { slot: Number(subject), isLate }, out);
       case "block":
-        return this.#onBlockTimer(now, subject as Digest, out);
+        return this.#onBlockTimer(now, { digest: subject as Digest, isLate }, out);
       case "owed":
         if (!coordinator.isOwed(subject as Digest)) return this.#timers.stop(name);
         if (isLate) return this.#suspect(now, name, out);
@@ -170,7 +170,7 @@ export class Alarms {
   /** The primary is idle, or orders others' requests and never this one. A full queue is neither. */
   #isPassedOver(now: Now, request: Digest): boolean {
     const { coordinator, viewWatch } = this.#options;
-    if (coordinator.isOrdered(request)) return false;
+    if (coordinator.isOrdered(request) || this.#options.intake.isUnavailable(request)) return false;
     const age = now.tick - (this.#timers.startedAt(`request:${request}`) ?? now.tick);
     return age >= viewWatch.queueMs || !viewWatch.isBusy(now.tick);
   }
@@ -192,12 +192,15 @@ export class Alarms {
     if (isLate && engine.isBacked(slot)) this.#suspect(now, `slot:${slot}`, out);
   }
 
-  #onBlockTimer(now: Now, digest: Digest, out: Effects): void {
+  #onBlockTimer(now: Now, late: { readonly digest: Digest; readonly isLate: boolean }, out: Effects): void {
     const { coordinator, queries, viewWatch } = this.#options;
+    const { digest, isLate } = late;
     coordinator.dropMoot(digest);
-    if (coordinator.body(digest) === undefined) return this.#timers.stop(`block:${digest}`);
+    const block = coordinator.body(digest);
+    if (block === undefined) return this.#timers.stop(`block:${digest}`);
     coordinator.onCrossTimer(digest);
     queries.ask(digest, out.send);
+    if (isLate) coordinator.decisions.availability.onLate(block);
     if (coordinator.isOwed(digest)) this.#start(now, `owed:${digest}`, viewWatch.halfMs);
     out.notes.push({ kind: "queried", digest });
   }

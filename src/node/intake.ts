@@ -9,7 +9,15 @@ import { replyKey } from "../ledger/keys.js";
 import { type Request, requestId } from "../types/block.js";
 import { type Refusal, refusalNumber } from "../types/codes.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
-import { type AccountId, type Digest, fromHex, isAccountId, type NodeRef, type View } from "../types/ids.js";
+import {
+  type AccountId,
+  type ClusterId,
+  type Digest,
+  fromHex,
+  isAccountId,
+  type NodeRef,
+  type View,
+} from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Reply } from "../types/message.js";
 import { type AccountState, storedReplySchema } from "../types/schema.js";
@@ -26,6 +34,7 @@ export interface IntakeOptions {
   readonly primary: () => NodeRef;
   readonly height: () => number;
   readonly account: (id: AccountId) => AccountValue | undefined;
+  readonly isDown: (cluster: ClusterId) => boolean;
 }
 
 type ReplyRow = Omit<ReturnType<typeof storedReplySchema.decode>, "validUntil">;
@@ -151,7 +160,18 @@ export class Intake {
     if (initiatorOf(request, topology) !== self.cluster) return "wrong-cluster";
     if (request.validUntil < now.time) return "expired";
     if (request.validUntil > now.time + limits.requestLifetimeMs) return "valid-too-long";
+    if (this.#involvesDown(request) && !this.awaits(request)) return "cluster-unavailable";
     return undefined;
+  }
+
+  /** Whoever refuses the watched request, since a cluster is down, is right. */
+  isUnavailable(hash: Digest): boolean {
+    const request = this.#watched.get(hash);
+    return request !== undefined && this.#involvesDown(request);
+  }
+
+  #involvesDown({ clusters }: Request): boolean {
+    return clusters.length > 1 && clusters.some((cluster) => this.#options.isDown(cluster));
   }
 
   /** Not to itself: a primary whose view is not open takes in what it watches when it opens. */

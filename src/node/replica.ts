@@ -101,6 +101,7 @@ export class Replica {
       primary: () => this.coordinator.primaryOf(self.cluster),
       height: () => this.#recorder.head.height,
       account: (id) => restored.execution.account(id),
+      isDown: (cluster) => this.coordinator.decisions.availability.isDown(cluster),
     });
     this.#queries = new Queries({
       self,
