@@ -48,7 +48,7 @@ export function openEnvelope(bytes: Uint8Array): Opened | Rejection {
 
 export interface OpeningContext extends BlockContext {
   readonly knownBlock: (digest: Digest) => Block | undefined;
-  /** The sender has checked the requests' signatures and does not lie: between crash clusters (docs/protocol.md, 1). */
+  /** The sender has checked the requests' signatures and does not lie: between crash clusters (docs/protocol.md, 5). */
   readonly vouched: boolean;
 }
 
