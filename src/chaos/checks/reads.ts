@@ -1,0 +1,129 @@
+// I12 for reads. A balance that a client was told is that of the naive model after the record it names; it is not older
+// than what the same client was told by that cluster before it asked, and it shows nothing that began after it ended.
+// Reads promise no more than that: whoever was answered by another node may see an older state than another client, and
+// how often and how far that happens is counted, not judged.
+
+import type { AccountBalance } from "../../client/sdk.js";
+import type { ClusterId } from "../../types/ids.js";
+import type { Read } from "../history.js";
+import { Balances } from "./balances.js";
+import type { Check, Evidence } from "./evidence.js";
+
+export const reads: Check = (evidence) => judge(evidence).problems;
+
+export interface Staleness {
+  /** Answers that another client's answer had overtaken when the question was asked. */
+  readonly staleReads: number;
+  /** By so much at most. */
+  readonly staleMaxMs: number;
+}
+
+export function stalenessOf(evidence: Evidence): Staleness {
+  const { staleReads, staleMaxMs } = judge(evidence);
+  return { staleReads, staleMaxMs };
+}
+
+interface Heard {
+  readonly endedMs: number;
+  readonly height: number;
+  readonly client: number;
+}
+
+function judge(evidence: Evidence): Staleness & { readonly problems: readonly string[] } {
+  const problems: string[] = [];
+  let staleReads = 0;
+  let staleMaxMs = 0;
+  const clusters = new Map(evidence.views.map(({ cluster }) => [cluster, factsOf(evidence, cluster)]));
+  for (const read of evidence.history.reads) {
+    for (const [cluster, answers] of Map.groupBy(read.answers, (answer) => answer.cluster)) {
+      const facts = clusters.get(cluster);
+      if (facts === undefined) continue;
+      const problem = problemOf({ read, answers, facts });
+      if (problem !== undefined) problems.push(problem);
+      const late = lateness({ read, answers, facts });
+      if (late === 0) continue;
+      staleReads++;
+      staleMaxMs = Math.max(staleMaxMs, late);
+    }
+  }
+  return { problems, staleReads, staleMaxMs };
+}
+
+interface Facts {
+  readonly cluster: ClusterId;
+  readonly last: number;
+  readonly balances: Balances;
+  /** What clients heard of this cluster's heights, in the order of time. */
+  readonly heard: readonly Heard[];
+  /** By height: when the latest request of all records up to it began. */
+  readonly begunMs: readonly number[];
+}
+
+function factsOf({ topology, history, views }: Evidence, cluster: ClusterId): Facts {
+  const view = views.find((each) => each.cluster === cluster) ?? { cluster, records: [] };
+  const writes = new Map(history.writes.map((write) => [write.id, write]));
+  const begunMs = [Number.NEGATIVE_INFINITY];
+  for (const { height, requests } of view.records) {
+    const starts = requests.map(({ id }) => writes.get(id)?.startedMs ?? Number.NEGATIVE_INFINITY);
+    begunMs[height] = Math.max(begunMs[height - 1] ?? Number.NEGATIVE_INFINITY, ...starts);
+  }
+  const heard: Heard[] = history.writes.flatMap(({ told, endedMs, client }) =>
+    told.kind === "recorded" && told.cluster === cluster ? [{ endedMs, client, height: told.height }] : [],
+  );
+  for (const { answers, endedMs, client } of history.reads) {
+    const height = answers.find((answer) => answer.cluster === cluster)?.height;
+    if (height !== undefined) heard.push({ endedMs, client, height });
+  }
+  heard.sort((a, b) => a.endedMs - b.endedMs);
+  return { cluster, last: view.records.at(-1)?.height ?? 0, balances: new Balances(topology, view), heard, begunMs };
+}
+
+interface Question {
+  readonly read: Read;
+  readonly answers: readonly AccountBalance[];
+  readonly facts: Facts;
+}
+
+function problemOf({ read, answers, facts }: Question): string | undefined {
+  const { cluster, last, begunMs } = facts;
+  const shown = answers.map(({ account, balance, exists }) => `${account} ${exists ? balance : "absent"}`).join(", ");
+  const what = `client ${read.client} at ${Math.round(read.startedMs)} ms reads ${shown} of cluster ${cluster}`;
+  const floor = floorOf(facts, ({ client, endedMs }) => client === read.client && endedMs < read.startedMs);
+  const height = answers[0]?.height;
+  if (height === undefined) {
+    for (let each = floor; each <= last; each++) if (isStateAt(facts, answers, each)) return undefined;
+    return `${what}, and no record from ${floor} to ${last} leaves them so`;
+  }
+  if (height > last || !isStateAt(facts, answers, height)) return `${what} at record ${height}, which is not so there`;
+  if (height < floor) return `${what} at record ${height}, but was told of record ${floor} before`;
+  if ((begunMs[height] ?? 0) > read.endedMs) return `${what} at record ${height}, which began after the answer`;
+  return undefined;
+}
+
+/** How long before the question somebody else had heard what this answer does not know; 0 if nobody had. */
+function lateness({ read, answers, facts }: Question): number {
+  const height = answers[0]?.height;
+  if (height === undefined) return 0;
+  let late = 0;
+  for (const heard of facts.heard) {
+    if (heard.endedMs >= read.startedMs) break;
+    if (heard.height <= height || isStateAt(facts, answers, heard.height)) continue;
+    late = Math.max(late, read.startedMs - heard.endedMs);
+    break; // the first is the longest ago
+  }
+  return late;
+}
+
+function floorOf({ heard }: Facts, counts: (each: Heard) => boolean): number {
+  let floor = 0;
+  for (const each of heard) if (each.height > floor && counts(each)) floor = each.height;
+  return floor;
+}
+
+function isStateAt({ balances }: Facts, answers: readonly AccountBalance[], height: number): boolean {
+  return answers.every(({ account, exists, balance, owner }) => {
+    const state = balances.at(account, height);
+    if (state === undefined) return !exists && balance === 0n;
+    return exists && state.balance === balance && state.owner === owner;
+  });
+}

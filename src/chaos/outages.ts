@@ -1,0 +1,27 @@
+// How long each cluster acknowledged nothing of its own, as clients saw it: the longest gap between two acknowledgements
+// of requests that involve this cluster alone, the ends of the load included.
+
+import type { ClusterId } from "../types/ids.js";
+import type { Write } from "./history.js";
+
+export function longestOutages(
+  writes: readonly Write[],
+  { clusters, endMs }: { readonly clusters: readonly ClusterId[]; readonly endMs: number },
+): ReadonlyMap<ClusterId, number> {
+  return new Map(
+    clusters.map((cluster) => {
+      const ends = writes
+        .filter(({ told, clusters: involved }) => told.kind === "recorded" && involved.join() === String(cluster))
+        .map(({ endedMs }) => endedMs)
+        .filter((endedMs) => endedMs < endMs)
+        .sort((a, b) => a - b);
+      let longest = 0;
+      let last = 0;
+      for (const end of [...ends, endMs]) {
+        longest = Math.max(longest, end - last);
+        last = end;
+      }
+      return [cluster, longest];
+    }),
+  );
+}
