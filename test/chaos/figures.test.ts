@@ -1,0 +1,31 @@
+// The figures of a run's tables: the slope of a line through points, and the longest time without an acknowledgement.
+
+import { expect, test } from "vitest";
+import { longestOutages } from "../../src/chaos/outages.js";
+import { slopeOf } from "../../src/chaos/slope.js";
+import type { ClusterId } from "../../src/types/ids.js";
+import { account, World } from "./world.js";
+
+test("a line's slope is found, noise on both sides of it apart", () => {
+  const line = Array.from({ length: 100 }, (_, x) => ({ x, y: 50 + 3 * x + (x % 2 === 0 ? 1 : -1) }));
+  expect(slopeOf(line)).toBeCloseTo(3, 2);
+});
+
+test("one point, or none, has no slope", () => {
+  expect(slopeOf([])).toBe(0);
+  expect(slopeOf([{ x: 4, y: 7 }])).toBe(0);
+});
+
+test("an outage is the longest time without an acknowledgement of a cluster's own, the run's ends included", () => {
+  const world = new World();
+  const [from, to] = [account(1, 0), account(1, 1)];
+  for (const endedMs of [100, 400, 500]) world.transfer({ from, to, amount: 1n, startedMs: endedMs - 50, endedMs });
+  // Of two clusters, and so of none alone.
+  world.transfer({ from, to: account(2, 0), amount: 1n, startedMs: 600, endedMs: 700 });
+  const clusters = [1, 2] as ClusterId[];
+  const outages = longestOutages(world.writes, { clusters, endMs: 900 });
+  expect([...outages]).toEqual([
+    [1, 400],
+    [2, 900],
+  ]);
+});
