@@ -87,7 +87,7 @@ export interface Place {
   readonly request: ViewRequest;
 }
 
-/** All places of each request, by its id. */
+/** All places of each request, by its id; those of one view in its order. */
 export function placesOf(views: readonly View[]): ReadonlyMap<string, readonly Place[]> {
   const places = new Map<string, Place[]>();
   for (const { cluster, records } of views) {

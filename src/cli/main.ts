@@ -48,6 +48,11 @@ const commands: readonly CommandEntry[] = [
     describe: "Run a network with random faults under load, and compare what clients heard with the ledgers",
     load: () => import("./chaos.js"),
   },
+  {
+    name: "soak",
+    describe: "Run a network under a steady load for long, and see whether anything grows",
+    load: () => import("./soak.js"),
+  },
 ];
 
 // A reader that has seen enough, as in `sharper ledger show | head`, is no error.

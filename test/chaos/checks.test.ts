@@ -13,6 +13,7 @@ import { resolved } from "../../src/chaos/checks/resolved.js";
 import { sequencesOf, supply } from "../../src/chaos/checks/supply.js";
 import type { Write } from "../../src/chaos/history.js";
 import type { ViewRecord } from "../../src/chaos/views.js";
+import type { ResultCode } from "../../src/types/codes.js";
 import { account, soundWorld, type World } from "./world.js";
 
 /** What a check says of a sound run in which something was falsified. */
@@ -26,7 +27,7 @@ function writeOf(world: World, index: number): Write {
   return world.writes[index] as Write;
 }
 
-function withResult(code: "ok" | "insufficient-funds") {
+function withResult(code: ResultCode) {
   return (record: ViewRecord): ViewRecord => ({
     ...record,
     requests: record.requests.map((request) => ({ ...request, results: [code] })),
@@ -84,7 +85,17 @@ describe("every request is executed once", () => {
       records.push({ ...(records[0] as ViewRecord), height: 4 });
       world.writes = [];
     };
-    expect(find(once, falsify)).toContain("stands 2 times in cluster 1, at 1 and 4");
+    expect(find(once, falsify)).toContain("executed twice in cluster 1, at 1 and 4");
+  });
+
+  test("a repetition that the ledger calls one is none", () => {
+    const falsify = (world: World) => {
+      const { records } = world.view(1);
+      const again = { ...(records[0] as ViewRecord), height: 4, sequence: (2 ** 30) as ViewRecord["sequence"] };
+      records.push(withResult("id-reused")(again));
+    };
+    expect(find(once, falsify)).toBe("");
+    expect(find(acknowledged, falsify)).toBe("");
   });
 
   test("a transfer that one of its clusters lacks is found, though nobody was told of it", () => {
@@ -96,7 +107,7 @@ describe("every request is executed once", () => {
   });
 
   test("different results in two clusters are found", () => {
-    expect(find(once, (world) => world.replace(2, 1, withResult("insufficient-funds")))).toContain("other results");
+    expect(find(once, (world) => world.replace(2, 1, withResult("insufficient-funds")))).toContain("has other results");
   });
 });
 
