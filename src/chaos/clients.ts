@@ -81,7 +81,8 @@ export class Clients {
   start(): void {
     const { sessionsPerClient, seed, topology } = this.#options;
     const accounts = loadAccounts(topology);
-    const involved = Math.min(2, topology.clusters.length);
+    const most = Math.min(3, topology.clusters.length);
+    const involved = Math.min(2, most);
     this.#clients.forEach((client, number) => {
       for (let session = 0; session < sessionsPerClient; session++) {
         const turn = number * sessionsPerClient + session;
@@ -92,7 +93,7 @@ export class Clients {
         const workloads = {
           intra: make({}),
           cross: make({ cross }),
-          "many-debits": make({ cross, debitsPerCross: involved }),
+          "many-debits": make({ cross, shardsPerCross: most, debitsPerCross: involved }),
           batch: make({ cross: cross / 2, batch: BATCH }),
         };
         const names = accounts.flatMap(({ all }) => Array.from({ length: all.count }, (_, i) => all.name(i)));

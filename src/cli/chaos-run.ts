@@ -9,7 +9,7 @@ import { sequencesOf } from "../chaos/checks/supply.js";
 import { Clients } from "../chaos/clients.js";
 import type { History } from "../chaos/history.js";
 import { CLIENTS } from "../chaos/mesh.js";
-import { longestOutages } from "../chaos/outages.js";
+import { longestOutages, type Outage } from "../chaos/outages.js";
 import { type Fault, scheduleOf } from "../chaos/schedule.js";
 import { placesOf, viewsOf } from "../chaos/views.js";
 import { loadTopology } from "../client/sdk.js";
@@ -44,7 +44,7 @@ export interface ChaosResult {
   readonly faults: readonly FaultOutcome[];
   readonly history: History;
   readonly unknown: number;
-  readonly outages: ReadonlyMap<ClusterId, number>;
+  readonly outages: readonly Outage[];
   /** At how many sequences the supply was counted. */
   readonly sequences: number;
   readonly records: number;
@@ -154,8 +154,7 @@ async function apartIn({ topology, folder, stage }: Meeting): Promise<readonly s
     }
     for (const { node, connected } of known) {
       const others = stage.nodes.length - 1;
-      const withClients = connected >= others;
-      if (!withClients) problems.push(`${node} is connected to ${connected} of ${others} nodes`);
+      if (connected < others) problems.push(`${node} is connected to ${connected} of ${others} nodes`);
     }
   }
   return problems;

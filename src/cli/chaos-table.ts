@@ -17,28 +17,31 @@ export function faultRows(outcomes: readonly FaultOutcome[]): readonly Row[] {
   }));
 }
 
-export function outcomeRow({ history, unknown, staleness, records, sequences }: ChaosResult): Row {
+export function outcomeRows({ history, unknown, staleness, records, sequences }: ChaosResult): readonly Row[] {
   const told = history.writes.map((write) => write.told);
   const recorded = told.flatMap((each) => (each.kind === "recorded" ? [each] : []));
   const applied = recorded.filter(({ results }) => results.includes("ok")).length;
-  return {
+  const still = told.filter(({ kind }) => kind === "unknown").length;
+  const values: Readonly<Record<string, number>> = {
     acknowledged: applied,
-    "rejected, recorded": recorded.length - applied,
+    "rejected, and recorded so": recorded.length - applied,
     refused: told.filter(({ kind }) => kind === "refused").length,
-    "unknown at first": unknown,
-    "unknown still": told.filter(({ kind }) => kind === "unknown").length,
-    reads: history.reads.filter(({ answers }) => answers.length > 0).length,
-    "reads behind others": staleness.staleReads,
-    "by at most (s)": Math.round(staleness.staleMaxMs / 100) / 10,
+    "unknown, then resolved": unknown - still,
+    "unknown still": still,
+    "reads answered": history.reads.filter(({ answers }) => answers.length > 0).length,
+    "reads behind another client's": staleness.staleReads,
+    "by so many ms at most": Math.round(staleness.staleMaxMs),
     records,
-    "sums checked": sequences,
+    "sequences at which sums were checked": sequences,
   };
+  return Object.entries(values).map(([measure, value]) => ({ measure, value }));
 }
 
 export function outageRows({ outages }: ChaosResult): readonly Row[] {
-  return [...outages].map(([cluster, longestMs]) => ({
+  return outages.map(({ cluster, fromMs, forMs }) => ({
     cluster,
-    "longest without an acknowledgement (s)": Math.round(longestMs / 100) / 10,
+    "longest without an acknowledgement (s)": Math.round(forMs / 100) / 10,
+    "from (s)": Math.round(fromMs / 100) / 10,
   }));
 }
 

@@ -9,7 +9,7 @@ import type { CommandModule } from "yargs";
 import { CodedError } from "../types/codes.js";
 import type { FailureModel } from "../types/topology.js";
 import { type ChaosResult, runChaos } from "./chaos-run.js";
-import { faultRows, outageRows, outcomeRow, verdictRows } from "./chaos-table.js";
+import { faultRows, outageRows, outcomeRows, verdictRows } from "./chaos-table.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 
 interface ChaosCommand extends CommonOptions {
@@ -84,7 +84,7 @@ function report(options: ChaosCommand, result: ChaosResult): void {
   const verdict = verdicts.every(({ problems }) => problems.length === 0) ? "CONSISTENT" : "VIOLATED";
   const rows = {
     faults: faultRows(result.faults),
-    outcomes: outcomeRow(result),
+    outcomes: outcomeRows(result),
     outages: outageRows(result),
     checks: verdictRows(verdicts),
   };
@@ -93,7 +93,7 @@ function report(options: ChaosCommand, result: ChaosResult): void {
     return;
   }
   printTable(rows.faults);
-  printTable([rows.outcomes]);
+  printTable(rows.outcomes);
   printTable(rows.outages);
   printTable(rows.checks);
   const problems = verdicts.flatMap((each) => each.problems);

@@ -24,8 +24,8 @@ test("an outage is the longest time without an acknowledgement of a cluster's ow
   world.transfer({ from, to: account(2, 0), amount: 1n, startedMs: 600, endedMs: 700 });
   const clusters = [1, 2] as ClusterId[];
   const outages = longestOutages(world.writes, { clusters, endMs: 900 });
-  expect([...outages]).toEqual([
-    [1, 400],
-    [2, 900],
+  expect(outages).toEqual([
+    { cluster: 1, fromMs: 500, forMs: 400 },
+    { cluster: 2, fromMs: 0, forMs: 900 },
   ]);
 });
