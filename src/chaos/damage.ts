@@ -1,6 +1,6 @@
-// What can happen to the data folder of a node that is stopped: bits that flip, files that lose their end or vanish, and
-// a folder that is an old copy of itself. Which file and which place are drawn, among the files that hold data: LevelDB
-// names its own files by number.
+// What can happen to the data folder of a node that is stopped: bits that flip, files that lose their end or vanish,
+// and a folder that is an old copy of itself. Which file and which place are drawn, among the files that hold data:
+// LevelDB names its own files by number.
 
 import { cp, open, readdir, rm, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";

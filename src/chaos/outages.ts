@@ -1,5 +1,5 @@
-// How long each cluster acknowledged nothing of its own, as clients saw it: the longest gap between two acknowledgements
-// of requests that involve this cluster alone, the ends of the load included.
+// How long each cluster acknowledged nothing of its own, as clients saw it: the longest gap between two
+// acknowledgements of requests that involve this cluster alone, the ends of the load included.
 
 import type { ClusterId } from "../types/ids.js";
 import type { Write } from "./history.js";

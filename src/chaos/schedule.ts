@@ -1,7 +1,7 @@
 // What goes wrong in a run, and when: drawn from a seed alone, so that a run that failed can be run again. Most of the
-// time no cluster has more than f nodes in trouble at once; whole clusters, and at times all nodes, are killed on top of
-// that, which must be safe, and live after their restart. A fault of a node counts for its cluster until some time after
-// its end, since a node that comes back has to catch up before it is of use.
+// time no cluster has more than f nodes in trouble at once; whole clusters, and at times all nodes, are killed on top
+// of that, which must be safe, and live after their restart. A fault of a node counts for its cluster until some time
+// after its end, since a node that comes back has to catch up before it is of use.
 
 import { type Random, randomOf } from "../load/random.js";
 import type { ClusterId, NodeIndex } from "../types/ids.js";
@@ -195,8 +195,10 @@ export function showFault(fault: Fault): string {
       return `kill all of cluster ${fault.cluster} for ${seconds}`;
     case "kill-all":
       return `kill all nodes for ${seconds}`;
-    case "cut-node":
-      return `cut ${showVictim(fault.victim)} off${fault.clients ? ", for clients too" : ""}${showCut(fault)} for ${seconds}`;
+    case "cut-node": {
+      const whom = fault.clients ? "all" : "all nodes";
+      return `cut ${showVictim(fault.victim)} from ${whom}${showCut(fault)} for ${seconds}`;
+    }
     case "cut-link":
       return `cut ${showVictim(fault.victim)} from node ${fault.other}${showCut(fault)} for ${seconds}`;
     case "cut-clusters":

@@ -1,5 +1,5 @@
-// Performs the faults of a schedule on the stage, each at its time and each undone at its end, side by side as they were
-// drawn. A primary is looked up when its fault begins.
+// Performs the faults of a schedule on the stage, each at its time and each undone at its end, side by side as they
+// were drawn. A primary is looked up when its fault begins.
 
 import { setTimeout as pause } from "node:timers/promises";
 import { CLIENTS } from "../chaos/mesh.js";

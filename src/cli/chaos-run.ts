@@ -118,8 +118,8 @@ interface Meeting {
 }
 
 /**
- * Until every cluster commits for itself and with the next one, and all its nodes are connected and at one height, twice
- * in a row. Every round brings new requests, as a node that was away may learn only from those.
+ * Until every cluster commits for itself and with the next one, and all its nodes are connected and at one height,
+ * twice in a row. Every round brings new requests, as a node that was away may learn only from those.
  */
 async function meet(meeting: Meeting): Promise<readonly string[]> {
   const { topology, clients, signal } = meeting;

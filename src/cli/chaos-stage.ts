@@ -1,6 +1,6 @@
-// The network of a chaos run: one process per node, every way between them through a proxy that can be cut, and for each
-// node whether it runs, is stopped or is down. Knows how to do each harm and how to undo it. A node that ends without
-// being told to is a finding; it is started again, as an operator would.
+// The network of a chaos run: one process per node, every way between them through a proxy that can be cut, and for
+// each node whether it runs, is stopped or is down. Knows how to do each harm and how to undo it. A node that ends
+// without being told to is a finding; it is started again, as an operator would.
 
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";

@@ -105,7 +105,7 @@ function endOfProcess(withParent: boolean): {
   return { promise, fail: (error) => resolve(error ?? new Error("unknown failure")) };
 }
 
-/** A file that is replaced as a whole, so that nobody reads half of it; by one write at a time, on a busy machine, too. */
+/** A file that is replaced as a whole, so that nobody reads half of it, and by one write at a time. */
 function writeStatus(host: Host, path: string, log: NodeLog): NodeJS.Timeout {
   let isWriting = false;
   const write = async (): Promise<void> => {

@@ -1,6 +1,6 @@
-// What a node's process takes of the machine, sampled from /proc: resident memory, its part that no file backs, and open
-// file descriptors. LevelDB maps its files into memory, so that the resident part follows the ledger's size up to what
-// the kernel cares to keep; the anonymous part is what the process itself holds.
+// What a node's process takes of the machine, sampled from /proc: resident memory, its part that no file backs, and
+// open file descriptors. LevelDB maps its files into memory, so that the resident part follows the ledger's size up to
+// what the kernel cares to keep; the anonymous part is what the process itself holds.
 
 import { readdir, readFile } from "node:fs/promises";
 import { type Point, slopeOf } from "../chaos/slope.js";

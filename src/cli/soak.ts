@@ -1,6 +1,6 @@
-// `sharper soak`: a network under a steady load for long, half of what it can do unless a rate is given. Nothing may grow
-// with time: memory and file descriptors of every node are sampled all along, and a line is drawn through each. Ends
-// with 1 if a node's memory rises by more than a MiB an hour, once the run is long enough to tell.
+// `sharper soak`: a network under a steady load for long, half of what it can do unless a rate is given. Nothing may
+// grow with time: memory and file descriptors of every node are sampled all along, and a line is drawn through each.
+// Ends with 1 if a node's memory rises by more than a MiB an hour, once the run is long enough to tell.
 
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -27,7 +27,7 @@ interface SoakOptions extends CommonOptions {
 const PEAK_MS = 15_000; // of a closed loop, to find what half of it is
 const PEAK_SESSIONS = 300;
 const SAMPLE_MS = 5000;
-/** Caches fill, code is compiled, replies are remembered for their 60 s and LevelDB has compacted for the first time. */
+/** Caches fill, code is compiled, replies are remembered for their 60 s, and LevelDB has compacted once. */
 const WARMUP_SHARE = 0.25;
 const JUDGED_MINUTES_MIN = 30; // shorter runs see collections and compactions, not growth
 const GROWTH_MIB_PER_HOUR_MAX = 1;

@@ -3,6 +3,7 @@
 import { expect, test } from "vitest";
 import { longestOutages } from "../../src/chaos/outages.js";
 import { slopeOf } from "../../src/chaos/slope.js";
+import { usageOf } from "../../src/cli/soak-samples.js";
 import type { ClusterId } from "../../src/types/ids.js";
 import { account, World } from "./world.js";
 
@@ -14,6 +15,20 @@ test("a line's slope is found, noise on both sides of it apart", () => {
 test("one point, or none, has no slope", () => {
   expect(slopeOf([])).toBe(0);
   expect(slopeOf([{ x: 4, y: 7 }])).toBe(0);
+});
+
+test("memory that grows has its slope in MiB an hour, and swings have none", () => {
+  const mib = 2 ** 20;
+  const samples = Array.from({ length: 720 }, (_, i) => ({
+    atMs: i * 5000,
+    residentBytes: (100 + 2 * (i / 720) + (i % 2 === 0 ? 5 : -5)) * mib,
+    anonymousBytes: (90 + (i % 2 === 0 ? 5 : -5)) * mib,
+    descriptors: 40 + (i % 3),
+  }));
+  const usage = usageOf(samples);
+  expect(usage.residentMiBPerHour).toBeCloseTo(2, 1);
+  expect(usage.anonymousMiBPerHour).toBeCloseTo(0, 1);
+  expect(usage.descriptors).toEqual({ first: 41, last: 41, most: 42 });
 });
 
 test("an outage is the longest time without an acknowledgement of a cluster's own, the run's ends included", () => {

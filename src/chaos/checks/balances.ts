@@ -7,6 +7,7 @@ import type { BlockOperation } from "../../types/block.js";
 import type { AccountId, ClusterId, PublicKey } from "../../types/ids.js";
 import type { Topology } from "../../types/topology.js";
 import type { View, ViewRecord } from "../views.js";
+import { firstIndex } from "./search.js";
 
 export interface AccountAt {
   readonly height: number;
@@ -39,7 +40,8 @@ export class Balances {
 
   /** Undefined: there is no such account after that record. */
   at(account: string, height: number): AccountAt | undefined {
-    return this.#states.get(account)?.findLast((state) => state.height <= height);
+    const states = this.#states.get(account) ?? [];
+    return states[firstIndex(states, (state) => state.height > height) - 1];
   }
 
   #apply({ height, requests }: ViewRecord): void {

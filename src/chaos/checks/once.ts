@@ -1,7 +1,7 @@
 // I7: every request is executed once. After a change of primary the same bytes may be ordered a second time; the ledger
-// then says that the id was used, or that its time is over, and nothing is applied. So of all records that hold an id the
-// first one of each view counts, and later ones must say just that. Whoever was told or not, the first ones stand in all
-// views that the request involves or in none, in the same block, with equal results.
+// then says that the id was used, or that its time is over, and nothing is applied. So of all records that hold an id
+// the first one of each view counts, and later ones must say just that. Whoever was told or not, the first ones stand
+// in all views that the request involves or in none, in the same block, with equal results.
 
 import type { Place } from "../views.js";
 import type { Check } from "./evidence.js";

@@ -8,6 +8,7 @@ import type { ClusterId } from "../../types/ids.js";
 import type { Read } from "../history.js";
 import { Balances } from "./balances.js";
 import type { Check, Evidence } from "./evidence.js";
+import { firstIndex } from "./search.js";
 
 export const reads: Check = (evidence) => judge(evidence).problems;
 
@@ -23,10 +24,12 @@ export function stalenessOf(evidence: Evidence): Staleness {
   return { staleReads, staleMaxMs };
 }
 
+/** That a cluster has reached a record, as somebody heard. */
 interface Heard {
   readonly endedMs: number;
   readonly height: number;
-  readonly client: number;
+  /** The highest of this one and all before it. */
+  readonly highest: number;
 }
 
 function judge(evidence: Evidence): Staleness & { readonly problems: readonly string[] } {
@@ -53,8 +56,9 @@ interface Facts {
   readonly cluster: ClusterId;
   readonly last: number;
   readonly balances: Balances;
-  /** What clients heard of this cluster's heights, in the order of time. */
+  /** What all clients heard of this cluster's heights, in the order of time, and what each client heard. */
   readonly heard: readonly Heard[];
+  readonly heardBy: ReadonlyMap<number, readonly Heard[]>;
   /** By height: when the latest request of all records up to it began. */
   readonly begunMs: readonly number[];
 }
@@ -67,15 +71,25 @@ function factsOf({ topology, history, views }: Evidence, cluster: ClusterId): Fa
     const starts = requests.map(({ id }) => writes.get(id)?.startedMs ?? Number.NEGATIVE_INFINITY);
     begunMs[height] = Math.max(begunMs[height - 1] ?? Number.NEGATIVE_INFINITY, ...starts);
   }
-  const heard: Heard[] = history.writes.flatMap(({ told, endedMs, client }) =>
-    told.kind === "recorded" && told.cluster === cluster ? [{ endedMs, client, height: told.height }] : [],
+  const told = history.writes.flatMap(({ told: each, endedMs, client }) =>
+    each.kind === "recorded" && each.cluster === cluster ? [{ endedMs, client, height: each.height }] : [],
   );
   for (const { answers, endedMs, client } of history.reads) {
     const height = answers.find((answer) => answer.cluster === cluster)?.height;
-    if (height !== undefined) heard.push({ endedMs, client, height });
+    if (height !== undefined) told.push({ endedMs, client, height });
   }
-  heard.sort((a, b) => a.endedMs - b.endedMs);
-  return { cluster, last: view.records.at(-1)?.height ?? 0, balances: new Balances(topology, view), heard, begunMs };
+  told.sort((a, b) => a.endedMs - b.endedMs);
+  const heardBy = new Map([...Map.groupBy(told, ({ client }) => client)].map(([client, own]) => [client, ascent(own)]));
+  const last = view.records.at(-1)?.height ?? 0;
+  return { cluster, last, balances: new Balances(topology, view), heard: ascent(told), heardBy, begunMs };
+}
+
+function ascent(told: readonly Omit<Heard, "highest">[]): readonly Heard[] {
+  let highest = 0;
+  return told.map(({ endedMs, height }) => {
+    highest = Math.max(highest, height);
+    return { endedMs, height, highest };
+  });
 }
 
 interface Question {
@@ -88,7 +102,8 @@ function problemOf({ read, answers, facts }: Question): string | undefined {
   const { cluster, last, begunMs } = facts;
   const shown = answers.map(({ account, balance, exists }) => `${account} ${exists ? balance : "absent"}`).join(", ");
   const what = `client ${read.client} at ${Math.round(read.startedMs)} ms reads ${shown} of cluster ${cluster}`;
-  const floor = floorOf(facts, ({ client, endedMs }) => client === read.client && endedMs < read.startedMs);
+  const own = facts.heardBy.get(read.client) ?? [];
+  const floor = own[firstIndex(own, ({ endedMs }) => endedMs >= read.startedMs) - 1]?.highest ?? 0;
   const height = answers[0]?.height;
   if (height === undefined) {
     for (let each = floor; each <= last; each++) if (isStateAt(facts, answers, each)) return undefined;
@@ -104,20 +119,14 @@ function problemOf({ read, answers, facts }: Question): string | undefined {
 function lateness({ read, answers, facts }: Question): number {
   const height = answers[0]?.height;
   if (height === undefined) return 0;
-  let late = 0;
-  for (const heard of facts.heard) {
-    if (heard.endedMs >= read.startedMs) break;
-    if (heard.height <= height || isStateAt(facts, answers, heard.height)) continue;
-    late = Math.max(late, read.startedMs - heard.endedMs);
-    break; // the first is the longest ago
+  const from = firstIndex(facts.heard, ({ highest }) => highest > height);
+  for (let i = from; i < facts.heard.length; i++) {
+    const heard = facts.heard[i] as Heard;
+    if (heard.endedMs >= read.startedMs) return 0;
+    // The first that differs is the longest ago.
+    if (heard.height > height && !isStateAt(facts, answers, heard.height)) return read.startedMs - heard.endedMs;
   }
-  return late;
-}
-
-function floorOf({ heard }: Facts, counts: (each: Heard) => boolean): number {
-  let floor = 0;
-  for (const each of heard) if (each.height > floor && counts(each)) floor = each.height;
-  return floor;
+  return 0;
 }
 
 function isStateAt({ balances }: Facts, answers: readonly AccountBalance[], height: number): boolean {
