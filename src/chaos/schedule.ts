@@ -61,6 +61,8 @@ const FIRST_MS = 3000; // the load should have begun
 const DRAWS_MAX = 50; // until one fits beside what is under way
 /** After a fault's end its cluster is spared so long: processes start, connect and catch up. */
 const RECOVERY_MS = 10_000;
+/** A node that lost data refuses, is recovered, starts, and takes part again when its cluster has ordered that. */
+const DAMAGE_RECOVERY_MS = 30_000;
 
 /** How often each kind is drawn, and for how long it lasts. */
 const kinds: readonly { readonly kind: Fault["kind"]; readonly weight: number; readonly maxMs: number }[] = [
@@ -164,7 +166,9 @@ function troubleOf(fault: Fault, cluster: ClusterId): number | "all" {
 }
 
 function fits(fault: Fault, { faults, shape }: { readonly faults: readonly Fault[]; readonly shape: Shape }): boolean {
-  const beside = faults.filter(({ atMs, forMs }) => atMs + forMs + RECOVERY_MS > fault.atMs);
+  const beside = faults.filter(({ kind, atMs, forMs }) => {
+    return atMs + forMs + (kind === "damage" ? DAMAGE_RECOVERY_MS : RECOVERY_MS) > fault.atMs;
+  });
   return shape.clusters.every(({ id, faults: most }) => {
     const own = troubleOf(fault, id);
     if (own === 0) return true;

@@ -19,7 +19,7 @@ import { allConnected, nodesOf, places, primaryOf, startNode, stopNodes } from "
 const COMPLAINT_CHARS_MAX = 2000;
 const UNASKED_STARTS_MAX = 5; // of one node, so that a run in which it cannot start ends all the same
 const UNASKED_PAUSE_MS = 1000;
-const REFUSAL_MAX_MS = 10_000; // a node with damaged data has refused by then, or has begun to work
+const REFUSAL_MAX_MS = 20_000; // a node with damaged data has refused by then as a rule, or works
 const RECOVER_MAX_MS = 30_000;
 
 interface Actor {
@@ -28,8 +28,8 @@ interface Actor {
   state: "up" | "down" | "stopped";
   complaint: string;
   unaskedStarts: number;
-  /** Its data are damaged: it may refuse to start. */
-  mayRefuse: boolean;
+  /** Its data were damaged: it may refuse to work once. Hears how that ended. */
+  onRefused: ((ending: string) => void) | undefined;
 }
 
 export class Stage {
@@ -135,25 +135,21 @@ export class Stage {
   async damage(id: string, { damage, random }: { readonly damage: Damage; readonly random: Random }): Promise<string> {
     const folder = places.data(this.#folder, id);
     const copy = join(this.#folder, "copies", id);
-    const done = await damageFolder({ damage, folder, copy, random });
-    this.#known(id).mayRefuse = true;
-    return done ?? "nothing to damage";
+    return (await damageFolder({ damage, folder, copy, random })) ?? "nothing to damage";
   }
 
-  /** Starts a node whose data were damaged. If it refuses, it is recovered first; the ending in words. */
+  /**
+   * Starts a node whose data were damaged. If it refuses, which it may do late, when it has heard from its cluster, it
+   * is recovered and started again. The ending in words.
+   */
   async startDamaged(id: string): Promise<string> {
     const actor = this.#known(id);
     if (actor.state !== "down" || this.#closing) return "not started";
+    const refused = new Promise<string>((resolve) => {
+      actor.onRefused = resolve;
+    });
     this.#launch(actor);
-    const { child } = actor;
-    const ended = once(child, "exit").then(([code]: readonly unknown[]) => code);
-    const code = await Promise.race([ended, pause(REFUSAL_MAX_MS, "runs", { ref: false })]);
-    actor.mayRefuse = false;
-    if (code === "runs") return "it started by itself";
-    actor.state = "down";
-    const recovered = await this.#recover(actor);
-    this.#launch(actor);
-    return `it refused with ${code}, recover ended with ${recovered}`;
+    return Promise.race([refused, pause(REFUSAL_MAX_MS, "it started by itself", { ref: false })]);
   }
 
   /** Undoes everything: nothing is cut, stopped or down any more. */
@@ -181,7 +177,7 @@ export class Stage {
 
   #actor(info: NodeInfo): Actor {
     const child = startNode(this.#folder, info, true, this.topologyFile(info.id));
-    const actor: Actor = { info, child, state: "up", complaint: "", unaskedStarts: 0, mayRefuse: false };
+    const actor: Actor = { info, child, state: "up", complaint: "", unaskedStarts: 0, onRefused: undefined };
     this.#watch(actor);
     return actor;
   }
@@ -199,8 +195,9 @@ export class Stage {
       actor.complaint = `${actor.complaint}${text}`.slice(-COMPLAINT_CHARS_MAX);
     });
     child.once("exit", (code, signal) => {
-      if (this.#closing || actor.child !== child || actor.state === "down" || actor.mayRefuse) return;
+      if (this.#closing || actor.child !== child || actor.state === "down") return;
       actor.state = "down";
+      if (actor.onRefused !== undefined) return void this.#recover(actor, code ?? signal);
       const why = actor.complaint.trim().split("\n").slice(0, 3).join(" / ");
       this.#findings.push(`node ${actor.info.id} ended by itself with ${code ?? signal}: ${why}`);
       void this.#startUnasked(actor);
@@ -212,14 +209,19 @@ export class Stage {
     if (++actor.unaskedStarts <= UNASKED_STARTS_MAX) this.start(actor.info.id);
   }
 
-  /** `sharper node recover`, by the command line as an operator would; its exit code. */
-  async #recover({ info: { id } }: Actor): Promise<number | string> {
+  /** `sharper node recover`, by the command line as an operator would, and a start. */
+  async #recover(actor: Actor, refusal: number | string | null): Promise<void> {
+    const { id } = actor.info;
+    const { onRefused } = actor;
+    actor.onRefused = undefined;
     const args = ["node", "recover", "--topology", this.topologyFile(id), "--node", id];
     args.push("--key", places.key(this.#folder, id), "--data", places.data(this.#folder, id));
     const main = fileURLToPath(new URL("main.js", import.meta.url));
     const child = fork(main, args, { stdio: ["ignore", "ignore", "inherit", "ipc"], timeout: RECOVER_MAX_MS });
     const [code, signal]: readonly unknown[] = await once(child, "exit");
-    return Number.isInteger(code) ? Number(code) : String(signal);
+    if (code !== 0) this.#findings.push(`node ${id} could not be recovered: it ended with ${code ?? signal}`);
+    this.start(id);
+    onRefused?.(`it refused with ${refusal}, recover ended with ${code ?? signal}`);
   }
 }
 

@@ -31,6 +31,7 @@ export function outcomeRows({ history, unknown, staleness, records, sequences }:
     "reads answered": history.reads.filter(({ answers }) => answers.length > 0).length,
     "reads behind another client's": staleness.staleReads,
     "by so many ms at most": Math.round(staleness.staleMaxMs),
+    "reads behind the client's own credit from another cluster": staleness.missedOwn,
     records,
     "sequences at which sums were checked": sequences,
   };

@@ -38,7 +38,7 @@ test("a sound run passes every check", () => {
   const { evidence } = soundWorld();
   for (const { name, find: check } of checks) expect(check(evidence), name).toEqual([]);
   expect(sequencesOf(evidence)).toBe(4);
-  expect(stalenessOf(evidence)).toEqual({ staleReads: 0, staleMaxMs: 0 });
+  expect(stalenessOf(evidence)).toEqual({ staleReads: 0, staleMaxMs: 0, missedOwn: 0 });
 });
 
 describe("acknowledged requests are in their ledgers", () => {
@@ -210,6 +210,13 @@ describe("reads", () => {
     const world = soundWorld();
     world.read({ account: account(1, 1), balance: 110n, height: 1 }, { client: 2, startedMs: 26, endedMs: 28 });
     expect(reads(world.evidence)).toEqual([]);
-    expect(stalenessOf(world.evidence)).toEqual({ staleReads: 1, staleMaxMs: 6 });
+    expect(stalenessOf(world.evidence)).toEqual({ staleReads: 1, staleMaxMs: 6, missedOwn: 0 });
+  });
+
+  test("a read that misses a credit of which another cluster told the client is counted", () => {
+    const world = soundWorld();
+    world.read({ account: account(2, 0), balance: 100n, height: 0 }, { client: 0, startedMs: 41, endedMs: 45 });
+    expect(reads(world.evidence)).toEqual([]);
+    expect(stalenessOf(world.evidence)).toEqual({ staleReads: 1, staleMaxMs: 1, missedOwn: 1 });
   });
 });

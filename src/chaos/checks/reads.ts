@@ -1,7 +1,8 @@
 // I12 for reads. A balance that a client was told is that of the naive model after the record it names; it is not older
 // than what the same client was told by that cluster before it asked, and it shows nothing that began after it ended.
-// Reads promise no more than that: whoever was answered by another node may see an older state than another client, and
-// how often and how far that happens is counted, not judged.
+// Reads promise no more than that: whoever was answered by another node may see an older state than another client, or
+// miss what the client itself was told by another cluster of a credit there. How often and how far is counted, not
+// judged.
 
 import type { AccountBalance } from "../../client/sdk.js";
 import type { ClusterId } from "../../types/ids.js";
@@ -17,11 +18,13 @@ export interface Staleness {
   readonly staleReads: number;
   /** By so much at most. */
   readonly staleMaxMs: number;
+  /** Answers that miss a transfer from another cluster of which the same client had been told. */
+  readonly missedOwn: number;
 }
 
 export function stalenessOf(evidence: Evidence): Staleness {
-  const { staleReads, staleMaxMs } = judge(evidence);
-  return { staleReads, staleMaxMs };
+  const { problems: _, ...staleness } = judge(evidence);
+  return staleness;
 }
 
 /** That a cluster has reached a record, as somebody heard. */
@@ -36,6 +39,7 @@ function judge(evidence: Evidence): Staleness & { readonly problems: readonly st
   const problems: string[] = [];
   let staleReads = 0;
   let staleMaxMs = 0;
+  let missedOwn = 0;
   const clusters = new Map(evidence.views.map(({ cluster }) => [cluster, factsOf(evidence, cluster)]));
   for (const read of evidence.history.reads) {
     for (const [cluster, answers] of Map.groupBy(read.answers, (answer) => answer.cluster)) {
@@ -43,27 +47,29 @@ function judge(evidence: Evidence): Staleness & { readonly problems: readonly st
       if (facts === undefined) continue;
       const problem = problemOf({ read, answers, facts });
       if (problem !== undefined) problems.push(problem);
-      const late = lateness({ read, answers, facts });
-      if (late === 0) continue;
-      staleReads++;
+      const late = lateness({ read, answers, facts }, facts.heard);
+      if (late > 0) staleReads++;
       staleMaxMs = Math.max(staleMaxMs, late);
+      if (lateness({ read, answers, facts }, facts.reportedTo.get(read.client) ?? []) > 0) missedOwn++;
     }
   }
-  return { problems, staleReads, staleMaxMs };
+  return { problems, staleReads, staleMaxMs, missedOwn };
 }
 
 interface Facts {
   readonly cluster: ClusterId;
   readonly last: number;
   readonly balances: Balances;
-  /** What all clients heard of this cluster's heights, in the order of time, and what each client heard. */
+  /** What clients heard of this cluster's heights, from whomever, in the order of time. */
   readonly heard: readonly Heard[];
+  /** What each client heard from this cluster itself, and from others. */
   readonly heardBy: ReadonlyMap<number, readonly Heard[]>;
+  readonly reportedTo: ReadonlyMap<number, readonly Heard[]>;
   /** By height: when the latest request of all records up to it began. */
   readonly begunMs: readonly number[];
 }
 
-function factsOf({ topology, history, views }: Evidence, cluster: ClusterId): Facts {
+function factsOf({ topology, history, views, places }: Evidence, cluster: ClusterId): Facts {
   const view = views.find((each) => each.cluster === cluster) ?? { cluster, records: [] };
   const writes = new Map(history.writes.map((write) => [write.id, write]));
   const begunMs = [Number.NEGATIVE_INFINITY];
@@ -71,22 +77,38 @@ function factsOf({ topology, history, views }: Evidence, cluster: ClusterId): Fa
     const starts = requests.map(({ id }) => writes.get(id)?.startedMs ?? Number.NEGATIVE_INFINITY);
     begunMs[height] = Math.max(begunMs[height - 1] ?? Number.NEGATIVE_INFINITY, ...starts);
   }
-  const told = history.writes.flatMap(({ told: each, endedMs, client }) =>
-    each.kind === "recorded" && each.cluster === cluster ? [{ endedMs, client, height: each.height }] : [],
-  );
+  const told: Report[] = [];
+  const reported: Report[] = [];
+  for (const { id, told: answer, endedMs, client } of history.writes) {
+    if (answer.kind !== "recorded") continue;
+    const height = places.get(id)?.find((place) => place.cluster === cluster)?.record.height;
+    if (answer.cluster === cluster) told.push({ endedMs, client, height: answer.height });
+    else if (height !== undefined) reported.push({ endedMs, client, height });
+  }
   for (const { answers, endedMs, client } of history.reads) {
     const height = answers.find((answer) => answer.cluster === cluster)?.height;
     if (height !== undefined) told.push({ endedMs, client, height });
   }
-  told.sort((a, b) => a.endedMs - b.endedMs);
-  const heardBy = new Map([...Map.groupBy(told, ({ client }) => client)].map(([client, own]) => [client, ascent(own)]));
   const last = view.records.at(-1)?.height ?? 0;
-  return { cluster, last, balances: new Balances(topology, view), heard: ascent(told), heardBy, begunMs };
+  const heard = ascent([...told, ...reported]);
+  const balances = new Balances(topology, view);
+  return { cluster, last, balances, heard, heardBy: byClient(told), reportedTo: byClient(reported), begunMs };
 }
 
-function ascent(told: readonly Omit<Heard, "highest">[]): readonly Heard[] {
+interface Report {
+  readonly endedMs: number;
+  readonly height: number;
+  readonly client: number;
+}
+
+function byClient(reports: readonly Report[]): ReadonlyMap<number, readonly Heard[]> {
+  return new Map([...Map.groupBy(reports, ({ client }) => client)].map(([client, own]) => [client, ascent(own)]));
+}
+
+function ascent(reports: readonly Report[]): readonly Heard[] {
   let highest = 0;
-  return told.map(({ endedMs, height }) => {
+  const inTime = [...reports].sort((a, b) => a.endedMs - b.endedMs);
+  return inTime.map(({ endedMs, height }) => {
     highest = Math.max(highest, height);
     return { endedMs, height, highest };
   });
@@ -115,13 +137,13 @@ function problemOf({ read, answers, facts }: Question): string | undefined {
   return undefined;
 }
 
-/** How long before the question somebody else had heard what this answer does not know; 0 if nobody had. */
-function lateness({ read, answers, facts }: Question): number {
+/** How long before the question what this answer does not know had been heard; 0 if it had not. */
+function lateness({ read, answers, facts }: Question, known: readonly Heard[]): number {
   const height = answers[0]?.height;
   if (height === undefined) return 0;
-  const from = firstIndex(facts.heard, ({ highest }) => highest > height);
-  for (let i = from; i < facts.heard.length; i++) {
-    const heard = facts.heard[i] as Heard;
+  const from = firstIndex(known, ({ highest }) => highest > height);
+  for (let i = from; i < known.length; i++) {
+    const heard = known[i] as Heard;
     if (heard.endedMs >= read.startedMs) return 0;
     // The first that differs is the longest ago.
     if (heard.height > height && !isStateAt(facts, answers, heard.height)) return read.startedMs - heard.endedMs;
