@@ -74,6 +74,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     try {
       onLine(`${stage.nodes.length} nodes are connected; ${faults.length} faults follow in ${durationMs / 1000} s`);
       clients.start();
+      // Ends what would wait for answers.
+      signal.addEventListener("abort", () => void clients.close(), { once: true });
       const startedMs = clients.elapsedMs;
       const keepsCopies = options.damage;
       const performed = await performFaults({ stage, faults, seed, durationMs, keepsCopies, signal, onLine });
