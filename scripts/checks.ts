@@ -1,7 +1,8 @@
 // What scripts/test runs: lint and format, types and build, the test suites, then simulated seeds, each of which counts
-// as a test. Counts come from the JSON reports of vitest and the simulator, never from their text. Whatever fails and
-// has no failing test of its own (a file that cannot be loaded, a crash, an error outside of tests, seeds that had no
-// time) counts as one failure, so that the sum never claims success for a run that had none.
+// as a test, then networks of real processes with faults, of which each check counts as one. Counts come from the JSON
+// reports of vitest, the simulator and chaos, never from their text. Whatever fails and has no failing test of its own
+// (a file that cannot be loaded, a crash, an error outside of tests, seeds that had no time) counts as one failure, so
+// that the sum never claims success for a run that had none.
 
 import { spawn } from "node:child_process";
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -35,11 +36,23 @@ interface Simulated {
   }[];
 }
 
+/** The part of a chaos run's JSON report that is read here. */
+interface Chaos {
+  readonly verdicts: readonly { readonly name: string; readonly problems: readonly string[] }[];
+}
+
 const root = resolve(import.meta.dirname, "..");
-// Together, with three checks, below an hour, and with minutes left for the installation.
-const checkMaxMs = 4 * 60_000;
-const suitesMaxMs = 20 * 60_000;
-const seedsMaxMs = 20 * 60_000;
+// Together, with three checks and two chaos runs, below an hour, and with minutes left for the installation.
+const checkMaxMs = 3 * 60_000;
+const suitesMaxMs = 16 * 60_000;
+const seedsMaxMs = 14 * 60_000;
+const chaosMaxMs = 8 * 60_000;
+/** Ten minutes of faults in all; the seeds are fixed, so that a run that fails can be repeated. */
+const chaosRuns = [
+  ["--model", "crash", "--clusters", "3", "--seed", "1", "--minutes", "5", "--rate", "30"],
+  ["--model", "byzantine", "--clusters", "2", "--seed", "3", "--minutes", "5", "--rate", "30"],
+];
+const shownProblems = 10;
 const seedCount = seedCountOf(process.env);
 
 const paths = process.argv.slice(2).map(testPath);
@@ -51,7 +64,10 @@ if (paths.length === 0) {
   counts.push({ passed: 0, failed: 1, skipped: 0 });
 }
 counts.push(await suites(paths));
-if (paths.length === 0) counts.push(await simulation());
+if (paths.length === 0) {
+  counts.push(await simulation());
+  for (const options of chaosRuns) counts.push(await chaos(options));
+}
 
 const passed = sum((count) => count.passed);
 const failed = sum((count) => count.failed);
@@ -132,6 +148,34 @@ function simulatedOf(text: string): Simulated {
     return JSON.parse(text);
   } catch {
     return { seeds: 0, failed: 0, failures: [] };
+  }
+}
+
+/** Real processes and random faults; each thing that is checked at the end counts. */
+async function chaos(options: readonly string[]): Promise<Counts> {
+  console.log(`== chaos ${options.join(" ")}`);
+  let text = "";
+  const ok = await run([process.execPath, join(root, "dist/cli/main.js"), "chaos", ...options, "--json"], {
+    maxMs: chaosMaxMs,
+    read: (chunk) => {
+      text += chunk;
+    },
+  });
+  const { verdicts } = chaosOf(text);
+  const broken = verdicts.filter(({ problems }) => problems.length > 0);
+  for (const { name, problems } of broken) {
+    console.log(`${name}: ${problems.length} violations\n  ${problems.slice(0, shownProblems).join("\n  ")}`);
+  }
+  const failed = broken.length;
+  console.log(`chaos: ${verdicts.length - failed} passed, ${failed} failed`);
+  return { passed: verdicts.length - failed, failed: !ok && failed === 0 ? 1 : failed, skipped: 0 };
+}
+
+function chaosOf(text: string): Chaos {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { verdicts: [] };
   }
 }
 

@@ -17,7 +17,16 @@ import { openLedgers } from "./ledger-data.js";
 import { showFinding, verifyLedgers } from "./ledger-verify.js";
 import { clientKeys, makeNetwork } from "./local-network.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
-import { allConnected, type NodeProcess, nodesOf, readStatus, startNode, startNodes, stopNodes } from "./processes.js";
+import {
+  allConnected,
+  type NodeProcess,
+  nodesOf,
+  primaryOf,
+  readStatus,
+  startNode,
+  startNodes,
+  stopNodes,
+} from "./processes.js";
 
 interface FailoverOptions extends CommonOptions {
   readonly model: FailureModel;
@@ -116,7 +125,7 @@ async function runAndKill(scene: Scene) {
     await watch.until(() => watch.committed >= options.transfers / 4);
     watch.begin();
     await watch.until(() => watch.committed >= options.transfers);
-    const killed = await primaryOf(scene);
+    const killed = await firstPrimary(scene);
     watch.onKill();
     const killedAt = new Date().toISOString();
     killed.child.kill("SIGKILL");
@@ -138,12 +147,9 @@ async function runAndKill(scene: Scene) {
   }
 }
 
-/** As its own status says, which is at most a second old. */
-async function primaryOf({ net, topology, running }: Scene): Promise<NodeProcess> {
-  const nodes = topology.clusters[0]?.nodes ?? [];
-  const statuses = await Promise.all(nodes.map(({ id }) => readStatus(net, id)));
-  const latest = statuses.flatMap((each) => (each?.primary === true ? [each] : [])).sort((a, b) => b.view - a.view)[0];
-  const found = running.find(({ info }) => info.id === latest?.node);
+async function firstPrimary({ net, topology, running }: Scene): Promise<NodeProcess> {
+  const primary = await primaryOf(net, topology.clusters[0]?.nodes ?? []);
+  const found = running.find(({ info }) => info.id === primary);
   if (found === undefined) throw new CodedError("unavailable", "the first cluster has no primary");
   return found;
 }

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { loadTopology } from "../client/sdk.js";
 import { planTopology } from "../cluster/plan.js";
+import { smallestCluster } from "../cluster/rules.js";
 import { CodedError } from "../types/codes.js";
 import type { FailureModel, Topology } from "../types/topology.js";
 import { places } from "./processes.js";
@@ -13,8 +14,11 @@ import { freshNetwork, writeNetwork } from "./topology.js";
 
 export interface LocalNetwork {
   readonly name: string;
-  readonly model: FailureModel;
+  /** Of all clusters; "mixed": crash and byzantine ones in turn. */
+  readonly model: FailureModel | "mixed";
   readonly clusters: number;
+  readonly accountsPerCluster?: number;
+  readonly balance?: bigint;
 }
 
 const ACCOUNTS_PER_CLUSTER = 500;
@@ -22,18 +26,20 @@ const BALANCE = 1_000_000n;
 const CLIENT_KEYS = 4;
 
 /** Writes it into an empty or new folder. Every cluster has the smallest size that survives one failure. */
-export async function makeNetwork(folder: string, { name, model, clusters }: LocalNetwork): Promise<Topology> {
+export async function makeNetwork(folder: string, { name, model, clusters, ...rest }: LocalNetwork): Promise<Topology> {
   const faults = 1;
-  const size = model === "crash" ? 2 * faults + 1 : 3 * faults + 1;
+  const inTurn = ["crash", "byzantine"] as const;
+  const models = Array.from({ length: clusters }, (_, i) => (model === "mixed" ? inTurn[i % 2] : model) ?? "crash");
+  const nodes = models.reduce((sum, each) => sum + smallestCluster(each, faults), 0);
   const plan = planTopology({
     ...freshNetwork(),
     name,
-    models: Array.from({ length: clusters }, () => model),
+    models,
     faults,
     host: "127.0.0.1",
-    basePort: await freePorts(clusters * size),
-    accounts: ACCOUNTS_PER_CLUSTER * clusters,
-    balance: BALANCE,
+    basePort: await freePorts(nodes),
+    accounts: (rest.accountsPerCluster ?? ACCOUNTS_PER_CLUSTER) * clusters,
+    balance: rest.balance ?? BALANCE,
     clients: CLIENT_KEYS,
     shards: "hash",
   });

@@ -43,6 +43,16 @@ const commands: readonly CommandEntry[] = [
     describe: "Kill a primary of a network under load, measure, and look for what was lost",
     load: () => import("./failover.js"),
   },
+  {
+    name: "chaos",
+    describe: "Run a network with random faults under load, and compare what clients heard with the ledgers",
+    load: () => import("./chaos.js"),
+  },
+  {
+    name: "soak",
+    describe: "Run a network under a steady load for long, and see whether anything grows",
+    load: () => import("./soak.js"),
+  },
 ];
 
 // A reader that has seen enough, as in `sharper ledger show | head`, is no error.

@@ -105,14 +105,19 @@ function endOfProcess(withParent: boolean): {
   return { promise, fail: (error) => resolve(error ?? new Error("unknown failure")) };
 }
 
-/** A file that is replaced as a whole, so that nobody reads half of it. */
+/** A file that is replaced as a whole, so that nobody reads half of it, and by one write at a time. */
 function writeStatus(host: Host, path: string, log: NodeLog): NodeJS.Timeout {
+  let isWriting = false;
   const write = async (): Promise<void> => {
+    if (isWriting) return;
+    isWriting = true;
     try {
       await writeFile(`${path}.new`, `${JSON.stringify(await host.status())}\n`);
       await rename(`${path}.new`, path);
     } catch (error) {
       log.warn({ error: String(error) }, "the status file cannot be written");
+    } finally {
+      isWriting = false;
     }
   };
   void write();

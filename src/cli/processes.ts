@@ -45,8 +45,13 @@ export async function startNodes(
 }
 
 /** Starts one node, for the first time or again. */
-export function startNode(folder: string, { id }: NodeInfo, withParent: boolean): ChildProcess {
-  const args = ["node", "--topology", places.topology(folder), "--node", id, "--key", places.key(folder, id)];
+export function startNode(
+  folder: string,
+  { id }: NodeInfo,
+  withParent: boolean,
+  topologyFile = places.topology(folder),
+): ChildProcess {
+  const args = ["node", "--topology", topologyFile, "--node", id, "--key", places.key(folder, id)];
   args.push(
     "--data",
     places.data(folder, id),
@@ -115,6 +120,13 @@ export async function readStatus(folder: string, id: string): Promise<NodeStatus
   } catch {
     return undefined;
   }
+}
+
+/** Which of a cluster's nodes says that it is primary, in the highest view if several do; at most a second ago. */
+export async function primaryOf(folder: string, nodes: readonly NodeInfo[]): Promise<string | undefined> {
+  const statuses = await Promise.all(nodes.map(({ id }) => readStatus(folder, id)));
+  const primaries = statuses.flatMap((each) => (each?.primary === true ? [each] : []));
+  return primaries.sort((a, b) => b.view - a.view)[0]?.node;
 }
 
 export async function removeStatus(folder: string, id: string): Promise<void> {

@@ -28,7 +28,7 @@ export class Home {
     return this.info.nodes[primaryOf(this.info, this.#view)] as NodeInfo;
   }
 
-  /** The highest record whose results this client was told: reads show no older state. */
+  /** The highest record whose results or balances this client was told: reads show no older state. */
   get height(): number {
     return this.#height;
   }
@@ -48,6 +48,11 @@ export class Home {
     this.#reported[node] = view;
     const descending = [...this.#reported].sort((a, b) => b - a);
     this.#view = descending[witnessesOf(this.info) - 1] ?? this.#view;
+  }
+
+  /** So many nodes stood at this record, or beyond, that one of them is correct. */
+  onRead(height: number): void {
+    this.#height = Math.max(this.#height, height);
   }
 
   onExecuted({ height, latencyMs }: { readonly height: number; readonly latencyMs: number }): void {

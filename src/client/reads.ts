@@ -1,7 +1,8 @@
 // Reads of accounts. In a byzantine cluster all nodes are asked, and an answer is what f + 1 of them say equally; in a
 // crash cluster its primary is asked, which has everything first, and the others when it is silent or gone. No answer
-// is older than a result that this client was told before, so a client reads its own writes. A height, too, is told
-// only if f + 1 say it: of equal balances at different heights nobody can tell which one is a liar's.
+// is older than a result or a balance that this client was told before, so a client reads its own writes and never goes
+// back in time. A height, too, is told only if f + 1 say it: of equal balances at different heights nobody can tell
+// which one is a liar's.
 
 import { witnessesOf } from "../cluster/quorum.js";
 import { CodedError } from "../types/codes.js";
@@ -80,10 +81,16 @@ export class Reads {
     const agreeing = pending.answers.filter((other) => other !== undefined && sameStates(other, answer)) as ReadReply[];
     const meeting = agreeing.filter(({ height }) => height === answer.height);
     const witnesses = witnessesOf(pending.home.info);
-    if (meeting.length >= witnesses) return this.#end(pending, balancesOf(answer, answer.height));
+    if (meeting.length >= witnesses) {
+      pending.home.onRead(answer.height);
+      return this.#end(pending, balancesOf(answer, answer.height));
+    }
     if (agreeing.length >= witnesses) {
-      // Under load nodes may never be at the same record when they answer.
-      if (pending.attempts > 1) return this.#end(pending, balancesOf(answer, undefined));
+      // Under load nodes may never be at the same record when they answer. The lowest of theirs is no lie, or too low.
+      if (pending.attempts > 1) {
+        pending.home.onRead(Math.min(...agreeing.map(({ height }) => height)));
+        return this.#end(pending, balancesOf(answer, undefined));
+      }
       this.#askAgainSoon(pending);
     }
     const count = pending.answers.filter((other) => other !== undefined).length;

@@ -102,6 +102,36 @@ test("a client reads its own writes: older answers are not taken", async () => {
   expect(await outcome).toMatchObject({ accounts: [{ balance: 99n, height: 12 }] });
 });
 
+test("a client never goes back in time: what it read before is not taken older", async () => {
+  const first = client.balance("zoe");
+  const [early] = world.take() as [Seen];
+  world.readReply("c2n0", early, { height: 12, balance: 99n });
+  await first;
+  const outcome = client.balance("zoe");
+  const [sent] = world.take() as [Seen];
+  world.readReply("c2n0", sent, { height: 11, balance: 100n });
+  expect(await hasEnded(outcome)).toBe(false);
+  world.readReply("c2n0", sent, { height: 12, balance: 99n });
+  expect(await outcome).toMatchObject({ accounts: [{ balance: 99n, height: 12 }] });
+});
+
+test("equal balances at different records take the client to the lowest of them, so that no liar locks it out", async () => {
+  const first = client.balance("alice");
+  const [early] = world.take() as [Seen];
+  world.readReply("c1n3", early, { height: 900, balance: 70n });
+  world.readReply("c1n0", early, { height: 8, balance: 70n });
+  world.time.advance(80);
+  world.take();
+  world.readReply("c1n0", early, { height: 8, balance: 70n });
+  await first;
+  const outcome = client.balance("alice");
+  const [sent] = world.take() as [Seen];
+  for (const name of ["c1n0", "c1n1"] as const) world.readReply(name, sent, { height: 7, balance: 71n });
+  expect(await hasEnded(outcome)).toBe(false);
+  for (const name of ["c1n0", "c1n1"] as const) world.readReply(name, sent, { height: 8, balance: 70n });
+  expect(await outcome).toMatchObject({ accounts: [{ balance: 70n, height: 8 }] });
+});
+
 test("accounts of several clusters come back in the order of the question, repeated ones included", async () => {
   const outcome = client.balance(["zoe", "alice", "zoe"]);
   const asked = world.take();

@@ -64,7 +64,19 @@ export const rules: Rules = {
     purity: "deterministic",
     packages: ["node:crypto", "node:zlib"],
   },
-  cli: { imports: [...core, "net", "node", "client", "load", "sim"], purity: "free" },
+  chaos: {
+    imports: [...consensus, "ledger", "client", "load"],
+    purity: "pure",
+    packages: [],
+    exceptions: {
+      "clients.ts": "free",
+      "damage.ts": "free",
+      "mesh.ts": "free",
+      "proxy.ts": "free",
+      "views.ts": "deterministic",
+    },
+  },
+  cli: { imports: [...core, "net", "node", "client", "load", "sim", "chaos"], purity: "free" },
 };
 
 export const linesMax = 400;
