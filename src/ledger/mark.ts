@@ -9,6 +9,7 @@ import {
   fdatasync,
   fdatasyncSync,
   fsyncSync,
+  mkdirSync,
   openSync,
   readFileSync,
   renameSync,
@@ -94,6 +95,7 @@ export class MarkFile {
 function makeFile(path: string, first: Marked): void {
   const bytes = Buffer.alloc(PLACES * PLACE_BYTES, " ");
   for (let place = 0; place < PLACES; place++) bytes.write(lineOf(first), place * PLACE_BYTES, "latin1");
+  mkdirSync(dirname(path), { recursive: true });
   writeFileSync(`${path}.new`, bytes, { flush: true });
   renameSync(`${path}.new`, path);
   const folder = openSync(dirname(path), "r");
