@@ -45,6 +45,11 @@ export class Stamper {
     this.#rows = rows;
   }
 
+  /** Of a store in which there is nothing yet. */
+  static empty(): Stamper {
+    return new Stamper(NO_STAMP, new Map());
+  }
+
   /** Throws CodedError "store-corrupt" if the store is not what its stamp says. One without stamp begins with 0. */
   static async open(store: Store): Promise<Stamper> {
     const rows = new Map<string, number>();
