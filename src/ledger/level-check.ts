@@ -1,7 +1,7 @@
-// Looks at a LevelDB folder before LevelDB does. What LevelDB cannot read it may drop, and it rewrites its files when it
-// opens them, so that afterwards neither the damage nor what it was can be seen. Here every file that it will read is
-// checked first, and nothing is changed. A write that a crash cut off at the end of the log is no damage: it was never
-// acknowledged, as the mark beside the folder shows (mark.ts).
+// Looks at a LevelDB folder before LevelDB does. What LevelDB cannot read it may drop, and it rewrites its files when
+// it opens them, so that afterwards neither the damage nor what it was can be seen. Here every file that it will read
+// is checked first, and nothing is changed. A write that a crash cut off at the end of the log is no damage: it was
+// never acknowledged, as the mark beside the folder shows (mark.ts).
 
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";

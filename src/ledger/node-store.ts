@@ -92,15 +92,15 @@ function lost(path: string, mark: Marked | "damaged"): CodedError {
   const count = mark === "damaged" ? "some" : String(mark.number);
   return new CodedError(
     "store-lost",
-    `${path} is empty or gone, and ${count} batches were durable there, says ${markPath(path)}; the node may have voted, ` +
-      "and does not start without them. `sharper node recover` lets the node rejoin safely",
+    `${path} is empty or gone, and ${count} batches were durable there, says ${markPath(path)}; the node may have ` +
+      "voted, and does not start without them. `sharper node recover` lets the node rejoin safely",
   );
 }
 
 function unmarked(path: string): CodedError {
   return new CodedError(
     "store-unmarked",
-    `${markPath(path)} is missing or damaged, so nobody can tell whether ${path} is the newest data of the node or an ` +
-      `older copy; a folder that was moved needs its mark beside it. ${RECOVER}`,
+    `${markPath(path)} is missing or damaged, so nobody can tell whether ${path} is the newest data of the node or ` +
+      `an older copy; a folder that was moved needs its mark beside it. ${RECOVER}`,
   );
 }

@@ -1,7 +1,8 @@
-// Nodes die at boundaries between two effects of a turn, and come back: the smallest of all faults, to be tried at every
-// place there is. A run counts the boundaries that it comes to, over all nodes: before a turn's write, after it and
-// before anything is sent, between any two frames, and after the last. It passes a first one, crashes whoever is there,
-// and goes on to every `stride`-th after it; so `stride` runs, each with another first one, crash at all of them.
+// Nodes die at boundaries between two effects of a turn, and come back: the smallest of all faults, to be tried at
+// every place there is. A run counts the boundaries that it comes to, over all nodes: before a turn's write, after it
+// and before anything is sent, between any two frames, and after the last. It passes a first one, crashes whoever is
+// there, and goes on to every `stride`-th after it; so `stride` runs, each with another first one, crash at all of
+// them.
 
 import { type Cast, fullCast } from "./cast.js";
 import type { SimHost } from "./host.js";

@@ -1,7 +1,7 @@
 // A node's disk: what survives a crash and what does not. A synced write is durable with everything before it; one that
-// was not synced may be lost at a crash, and whatever came after it is lost with it, as in a log that is cut off. Beside
-// it is the mark, which a start compares with the stamp of the store, as the real node does: a disk that has lost what
-// it had promised to keep is found, and its node must not start.
+// was not synced may be lost at a crash, and whatever came after it is lost with it, as in a log that is cut off.
+// Beside it is the mark, which a start compares with the stamp of the store, as the real node does: a disk that has
+// lost what it had promised to keep is found, and its node must not start.
 
 import type { MemoryStore } from "../ledger/memory.js";
 import { checkMark, type Marked, NO_STAMP, Stamper } from "../ledger/stamps.js";
