@@ -67,20 +67,32 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
     log,
     onFatal: ending.fail,
     onConnected: () => process.send?.({ kind: "connected", node: node.id }),
+  }).catch((error: unknown) => {
+    log.fatal(fatalOf(error), "does not start");
+    log.flush();
+    throw error;
   });
   log.info({ network: topology.networkId, cluster: node.cluster, address: node.address, pid: process.pid }, "started");
   const status = options.status === undefined ? undefined : writeStatus(host, options.status, log);
   const error = await ending.promise;
   clearInterval(status);
   const guard = setTimeout(() => process.exit(ExitCode.bug), STOP_MAX_MS);
-  if (error !== undefined) log.fatal({ error: error instanceof Error ? error.stack : String(error) }, "stopped");
-  await host.stop();
+  if (error !== undefined) log.fatal(fatalOf(error), "stopped");
+  // What ended the node may keep its store from closing, too; the first reason is the one that counts.
+  await host.stop().catch((later: unknown) => {
+    if (error === undefined) throw later;
+  });
   clearTimeout(guard);
   log.info("ended");
   log.flush();
   if (process.connected) process.disconnect();
   if (error !== undefined) throw error;
   return ExitCode.ok;
+}
+
+function fatalOf(error: unknown): object {
+  if (error instanceof CodedError) return { code: error.code, error: error.message };
+  return { error: error instanceof Error ? error.stack : String(error) };
 }
 
 function findNode(topology: Topology, id: string, file: string): NodeInfo {

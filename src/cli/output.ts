@@ -20,6 +20,10 @@ export const ExitCode = {
   unknown: 4,
   /** The network could not be reached, was too busy, or did not answer by the deadline. */
   unavailable: 5,
+  /** A node's stored data is damaged, gone or not its newest: it may have voted since, and does not start (recover). */
+  damaged: 6,
+  /** The disk takes no more, or fails: the node stopped before it said what it could not write. */
+  disk: 7,
   /** A bug of this program. */
   bug: 70,
   /** The user pressed Ctrl-C. */
@@ -38,7 +42,12 @@ export type Row = Readonly<Record<string, Cell>>;
 /** The exit codes of coded errors that are not plain wrong input (`usage`), which is what all others mean. */
 const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ["check-failed", ExitCode.checkFailed],
-  ["store-corrupt", ExitCode.checkFailed],
+  ["store-corrupt", ExitCode.damaged],
+  ["store-lost", ExitCode.damaged],
+  ["store-rolled-back", ExitCode.damaged],
+  ["store-unmarked", ExitCode.damaged],
+  ["disk-full", ExitCode.disk],
+  ["disk-failed", ExitCode.disk],
   ["interrupted", ExitCode.interrupted],
   ["outcome-unknown", ExitCode.unknown],
   ["busy", ExitCode.unavailable],
@@ -152,7 +161,7 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code = "", path, message = "" } = rootOf(error);
   if (code.startsWith("LEVEL_")) {
-    return `the data cannot be read: ${message}; keep the folder aside and start with an empty one`;
+    return `the data cannot be read: ${message}; keep the folder as it is, see \`sharper node recover --help\``;
   }
   const meaning = systemMeanings.get(code);
   return meaning === undefined ? message : `${path ?? "what was given"} ${meaning}`;

@@ -46,6 +46,11 @@ export class StateRoot {
     return rootOf(toHex(this.#accounts.root()), [this.#idsRoot(), ...extra]);
   }
 
+  /** After the last applied block: what a store must give back after it (restore.ts). */
+  get accountSum(): number {
+    return this.#accounts.sum;
+  }
+
   /** Against `root` of the same moment and `extra`. */
   prove(account: AccountId, extra: readonly Digest[]): AccountProof {
     const bucket = this.#accounts.prove(account);

@@ -27,14 +27,22 @@ export const TABLES = {
   progress: 15, // (one key) -> progressSchema: how far the log is recorded without a gap
   said: 16, // (one key) -> checkpointSchema: the newest CHECKPOINT that the node signed
   catchup: 17, // (one key) -> catchUpSchema: the node is in the middle of taking records from others
+  stamp: 18, // (one key) -> stampSchema (stamps.ts): the number of the last batch, and what must be there after it
+  sum: 19, // (one key) -> sumSchema: a sum over all accounts after the last record
 } as const;
 export type Table = keyof typeof TABLES;
+
+/** Small tables on which votes depend: their rows are counted in every stamp, and read at every start. */
+export const WATCHED = ["view", "slot", "checkpoint", "progress", "said", "catchup", "sum"] as const;
 
 /** Where a block is in this cluster's log. */
 export const placedSchema = schema({ slot: u53(1), sequence: u53(2) });
 export const heightSchema = schema({ height: u53(1) });
 /** The highest block's slot with all slots up to it recorded or no-ops, and the running hash of their digests. */
 export const progressSchema = schema({ slot: u53(1), placed: bytes(2, 32) });
+
+/** After the record of that height (execution/buckets.ts). */
+export const sumSchema = schema({ height: u53(1), accounts: u53(2) });
 
 /** The first height that came from other nodes, and the checkpoint certificate up to which they come. */
 export const catchUpSchema = schema({ from: u53(1), certificate: nested(2, certificateSchema) });
@@ -97,6 +105,14 @@ export function saidKey(): Uint8Array {
 
 export function catchUpKey(): Uint8Array {
   return key("catchup");
+}
+
+export function stampKey(): Uint8Array {
+  return key("stamp");
+}
+
+export function sumKey(): Uint8Array {
+  return key("sum");
 }
 
 export function progressKey(): Uint8Array {
@@ -174,8 +190,16 @@ export function describeKey(key: Uint8Array): string {
     case "progress":
     case "said":
     case "catchup":
+    case "stamp":
+    case "sum":
       return table;
   }
+}
+
+/** Does the key belong to what is kept for others and for the audit? No vote and no balance depends on it. */
+export function isHistory(key: Uint8Array): boolean {
+  const table = tableOf(key);
+  return table === "block" || table === "record" || table === "certificates";
 }
 
 export function tableOf(key: Uint8Array): Table | undefined {

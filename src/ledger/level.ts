@@ -1,17 +1,19 @@
-// The store on disk: LevelDB with a checksum of ours behind every value, since LevelDB's own are not looked at on reads
-// and do not bind a value to its key. CRC-32 finds every change of up to four neighbouring bytes and costs 0.3 µs, a
-// third of a hash; against people who recompute it there is the audit. A folder belongs to one node of one network for
-// ever.
+// The store on disk: LevelDB with a checksum of ours behind every value (seal.ts), opened only after all its files were
+// looked at (level-check.ts). A folder belongs to one node of one network for ever. Whatever goes wrong has a code:
+// damage is "store-corrupt", and a disk that takes no more is "disk-full" or "disk-failed".
 
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { crc32 } from "node:zlib";
 import { ClassicLevel } from "classic-level";
 import { CodedError } from "../types/codes.js";
 import type { Write } from "../types/effects.js";
 import type { NetworkId } from "../types/ids.js";
 import { describeKey, type MetaName, metaKey } from "./keys.js";
+import { checkFolder, type FolderCheck } from "./level-check.js";
+import { checkFolderMark, markPath, readMark } from "./mark.js";
+import { seal, unseal } from "./seal.js";
 import { type RangeOptions, STORE_SCHEMA, type Store, type StoredPair } from "./store.js";
+import { RECOVER, storeError } from "./store-errors.js";
 
 export interface NodeStoreOptions {
   readonly path: string;
@@ -20,11 +22,12 @@ export interface NodeStoreOptions {
   readonly nodeId: string;
   /** Make the folder when it is not there; else a missing one is an error. */
   readonly create: boolean;
+  /** Called with what was found in the files before they are opened; may throw. */
+  readonly inspect?: ((check: FolderCheck) => void) | undefined;
 }
 
 type Level = ClassicLevel<Uint8Array, Uint8Array>;
 
-const CHECKSUM_BYTES = 4;
 /** Pairs that a range holds in memory at a time. */
 const RANGE_BYTES = 256 * 1024;
 const RANGE_PAIRS = 1000;
@@ -40,9 +43,14 @@ const SETTINGS = {
 } as const;
 
 /** Opens a node's store, or makes it; refuses the folder of another node, network or version. */
-export async function openLevelStore({ path, networkId, nodeId, create }: NodeStoreOptions): Promise<Store> {
+export async function openLevelStore(options: NodeStoreOptions): Promise<Store> {
+  const { path, networkId, nodeId, create, inspect } = options;
   const isNew = !isStoreFolder(path);
   if (isNew && !create) throw missing(path);
+  if (!isNew) {
+    const check = await checkUnused(path);
+    inspect?.(check);
+  }
   const store = new LevelStore(await openLevel(path, isNew), path);
   const expected: readonly (readonly [MetaName, string])[] = [
     ["schema", STORE_SCHEMA],
@@ -70,6 +78,9 @@ export async function openLevelStore({ path, networkId, nodeId, create }: NodeSt
 /** Opens an existing store for reading by a tool, whoever's it is. Works while no node runs on it. */
 export async function openLevelStoreOfAny(path: string): Promise<Store> {
   if (!isStoreFolder(path)) throw missing(path);
+  const check = await checkUnused(path);
+  const mark = readMark(markPath(path));
+  if (typeof mark !== "string") checkFolderMark(check, mark, path);
   const store = new LevelStore(await openLevel(path, false), path);
   try {
     checkFact(store, path, "schema", STORE_SCHEMA);
@@ -80,9 +91,12 @@ export async function openLevelStoreOfAny(path: string): Promise<Store> {
   }
 }
 
-/** Every LevelDB folder has a file of this name, which points to its current state. */
+/** Every LevelDB folder has a file of this name, which points to its current state; throws if only that is missing. */
 export function isStoreFolder(path: string): boolean {
-  return existsSync(join(path, "CURRENT"));
+  if (existsSync(join(path, "CURRENT"))) return true;
+  const data = existsSync(path) ? readdirSync(path).find((name) => /^\d+\.(log|ldb|sst)$/.test(name)) : undefined;
+  if (data === undefined) return false;
+  throw new CodedError("store-corrupt", `${path} has data, ${data}, and its file CURRENT is missing; ${RECOVER}`);
 }
 
 class LevelStore implements Store {
@@ -95,7 +109,12 @@ class LevelStore implements Store {
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
-    const sealed = this.#level.getSync(key);
+    let sealed: Uint8Array | undefined;
+    try {
+      sealed = this.#level.getSync(key);
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
     return sealed === undefined ? undefined : this.#unseal(key, sealed);
   }
 
@@ -103,13 +122,21 @@ class LevelStore implements Store {
     const operations = batch.map(({ key, value }) =>
       value === undefined ? ({ type: "del", key } as const) : ({ type: "put", key, value: seal(key, value) } as const),
     );
-    await this.#level.batch(operations, { sync });
+    try {
+      await this.#level.batch(operations, { sync });
+    } catch (error) {
+      throw storeError(error, this.#path);
+    }
   }
 
   async *range({ gte, lt, reverse = false, limit = -1 }: RangeOptions): AsyncIterable<StoredPair> {
     const iterator = this.#level.iterator({ gte, lt, reverse, limit, highWaterMarkBytes: RANGE_BYTES });
+    const next = () =>
+      iterator.nextv(RANGE_PAIRS).catch((error: unknown) => {
+        throw storeError(error, this.#path);
+      });
     try {
-      for (let pairs = await iterator.nextv(RANGE_PAIRS); pairs.length > 0; pairs = await iterator.nextv(RANGE_PAIRS)) {
+      for (let pairs = await next(); pairs.length > 0; pairs = await next()) {
         for (const [key, sealed] of pairs) yield [key, this.#unseal(key, sealed)];
       }
     } finally {
@@ -122,12 +149,11 @@ class LevelStore implements Store {
   }
 
   #unseal(key: Uint8Array, sealed: Uint8Array): Uint8Array {
-    const value = sealed.subarray(0, Math.max(0, sealed.length - CHECKSUM_BYTES));
-    if (sealed.length >= CHECKSUM_BYTES && readChecksum(sealed) === checksum(key, value)) return value;
+    const value = unseal(key, sealed);
+    if (value !== undefined) return value;
     throw new CodedError(
       "store-corrupt",
-      `${describeKey(key)} in ${this.#path} does not match its checksum; keep the folder aside and start with ` +
-        "an empty one",
+      `${describeKey(key)} in ${this.#path} does not match its checksum; ${RECOVER}`,
     );
   }
 }
@@ -142,21 +168,23 @@ function checkFact(store: Store, path: string, name: MetaName, value: string): v
   );
 }
 
+/** The lock comes first: the files of a running node change while they are looked at. */
+async function checkUnused(path: string): Promise<FolderCheck> {
+  const probe = new ClassicLevel(path, { createIfMissing: false, errorIfExists: true });
+  const refused = await probe.open().catch((error: unknown) => storeError(error, path));
+  if (refused instanceof CodedError && refused.code === "store-locked") throw refused;
+  return checkFolder(path).catch((error: unknown) => {
+    throw storeError(error, path);
+  });
+}
+
 async function openLevel(path: string, create: boolean): Promise<Level> {
   const level = new ClassicLevel<Uint8Array, Uint8Array>(path, { ...SETTINGS, createIfMissing: create });
   try {
     await level.open();
     return level;
   } catch (error) {
-    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : undefined;
-    const code = cause !== undefined && "code" in cause ? cause.code : undefined;
-    if (code === "LEVEL_LOCKED") {
-      throw new CodedError("store-locked", `${path} is in use by a running node or tool; stop it first`);
-    }
-    if (code === "LEVEL_CORRUPTION") {
-      throw new CodedError("store-corrupt", `${path} is damaged: ${cause?.message}; keep it aside and start anew`);
-    }
-    throw error;
+    throw storeError(error, path);
   }
 }
 
@@ -165,20 +193,4 @@ function missing(path: string): CodedError {
     "store-missing",
     `${path} is not the data folder of a node; give a folder that a node has made`,
   );
-}
-
-function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const sealed = Buffer.allocUnsafe(value.length + CHECKSUM_BYTES);
-  sealed.set(value);
-  sealed.writeUInt32BE(checksum(key, value), value.length);
-  return sealed;
-}
-
-/** Over the key's length, the key and the value, so that no value passes for one of another key. */
-function checksum(key: Uint8Array, value: Uint8Array): number {
-  return crc32(value, crc32(key, key.length));
-}
-
-function readChecksum(sealed: Uint8Array): number {
-  return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length).readUInt32BE(sealed.length - CHECKSUM_BYTES);
 }

@@ -55,6 +55,11 @@ export class Metrics {
     }
   }
 
+  /** A crash had cut off a write, which was dropped at the start. */
+  onTorn(): void {
+    this.#other.inc({ kind: "torn-write" });
+  }
+
   onRejected(code: string): void {
     this.#rejected.inc({ code });
   }

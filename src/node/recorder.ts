@@ -6,7 +6,7 @@ import type { Ordered } from "../cross/outlet.js";
 import { digestOf } from "../crypto/hash.js";
 import type { ExecutedBlock, OrderedBlock } from "../execution/engine.js";
 import type { StateRoot } from "../execution/root.js";
-import { progressKey, progressSchema } from "../ledger/keys.js";
+import { progressKey, progressSchema, sumKey, sumSchema } from "../ledger/keys.js";
 import { encodeRecord, type LedgerRecord, recordHash } from "../ledger/records.js";
 import type { Write } from "../types/effects.js";
 import { type Digest, fromHex, type Sequence, type Slot } from "../types/ids.js";
@@ -118,6 +118,7 @@ export class Recorder {
     if (height !== this.#head.height + 1) throw new Error(`record ${height} follows record ${this.#head.height}`);
     persist.push(...recordRows(made));
     this.#root.apply(made);
+    persist.push(sumRow(height, this.#root));
     const hash = recordHash(encoded);
     this.#head = { height, hash, time, finalSequence };
     this.#recorded.set(slot, digest);
@@ -160,4 +161,9 @@ export class Recorder {
     const { slot, placed } = this.#progress;
     return { key: progressKey(), value: progressSchema.encode({ slot, placed: fromHex(placed) }) };
   }
+}
+
+/** What the accounts add up to after a record. */
+export function sumRow(height: number, root: StateRoot): Write {
+  return { key: sumKey(), value: sumSchema.encode({ height, accounts: root.accountSum }) };
 }

@@ -25,10 +25,13 @@ import {
   progressSchema,
   recordKey,
   saidKey,
+  sumKey,
+  sumSchema,
   viewKey,
 } from "../ledger/keys.js";
 import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger/records.js";
 import type { Store } from "../ledger/store.js";
+import { RECOVER } from "../ledger/store-errors.js";
 import { type Block, requestId } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Decided, Write } from "../types/effects.js";
@@ -93,6 +96,8 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   const catchUp = readCatchUp(store, cluster, head.height);
   const progressRow = store.get(progressKey());
   const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
+  const root = new StateRoot({ accounts, consumedIds, recordTime: head.time });
+  checkSum(store, head.height, root.accountSum);
   return {
     head,
     progress,
@@ -100,7 +105,7 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     view: readView(store, cluster),
     checkpoint,
     said: said === undefined ? undefined : decodeCheckpoint(said),
-    root: new StateRoot({ accounts, consumedIds, recordTime: head.time }),
+    root,
     execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
     slots,
     undelivered: readBlocks(store, context, slots),
@@ -114,7 +119,7 @@ async function readHead(store: Store): Promise<Head> {
     const { height, time, finalSequence } = decodeRecord(value);
     return { height, hash: recordHash(value), time, finalSequence };
   }
-  throw new CodedError("store-empty", "the data folder has no genesis record: remove it and start the node anew");
+  throw new CodedError("store-corrupt", `there is no record, not even the genesis'; ${RECOVER}`);
 }
 
 async function readAccounts(store: Store): Promise<AccountValue[]> {
@@ -128,6 +133,18 @@ async function readAccounts(store: Store): Promise<AccountValue[]> {
     });
   }
   return accounts;
+}
+
+/** Each row has its checksum; rows that are missing, or come from an earlier record, are found by the sum. */
+function checkSum(store: Store, height: number, found: number): void {
+  const row = store.get(sumKey());
+  if (row === undefined) return;
+  const { height: at, accounts } = sumSchema.decode(row);
+  if (at === height && accounts === found) return;
+  throw new CodedError(
+    "store-corrupt",
+    `the accounts are not those of record ${height}: some are missing or older; ${RECOVER}`,
+  );
 }
 
 async function readConsumed(store: Store, time: number): Promise<{ id: string; validUntil: number }[]> {

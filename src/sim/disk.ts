@@ -1,13 +1,26 @@
 // A node's disk: what survives a crash and what does not. A synced write is durable with everything before it; one that
 // was not synced may be lost at a crash, and whatever came after it is lost with it, as in a log that is cut off.
+// Beside it is the mark, which a start compares with the stamp of the store, as the real node does: a disk that has
+// lost what it had promised to keep is found, and its node must not start.
 
 import type { MemoryStore } from "../ledger/memory.js";
+import { checkMark, type Marked, NO_STAMP, Stamper } from "../ledger/stamps.js";
+import { CodedError } from "../types/codes.js";
 import type { Write } from "../types/effects.js";
+
+/** Synced writes that a broken disk may lose. */
+const PAST_MAX = 32;
 
 export class Disk {
   readonly store: MemoryStore;
+  /** It takes no more. */
+  isFull = false;
   /** What undoes each unsynced write, oldest first. */
   readonly #undo: (readonly Write[])[] = [];
+  /** What undoes the newest synced ones, oldest first. */
+  readonly #past: (readonly Write[])[] = [];
+  #stamper = Stamper.empty();
+  #mark: Marked = NO_STAMP;
 
   constructor(store: MemoryStore) {
     this.store = store;
@@ -17,11 +30,33 @@ export class Disk {
     return this.#undo.length;
   }
 
+  /** It lacks what was durable. */
+  get hasLost(): boolean {
+    return this.#stamper.stamp.number < this.#mark.number;
+  }
+
+  /** What a start asks first: the code of why the node must not start (protocol 6). */
+  async refusal(): Promise<string | undefined> {
+    try {
+      this.#stamper = await Stamper.open(this.store);
+      checkMark(this.#stamper.stamp, this.#mark, "the simulated disk");
+      return undefined;
+    } catch (error) {
+      if (error instanceof CodedError) return error.code;
+      throw error;
+    }
+  }
+
   write(batch: readonly Write[], { sync }: { readonly sync: boolean }): void {
     if (batch.length === 0) return;
-    if (sync) this.#undo.length = 0;
-    else this.#undo.push(this.#undoOf(batch));
-    this.store.apply(batch);
+    const stamped = this.#stamper.stamped(batch);
+    const undo = this.#undoOf(stamped);
+    this.#undo.push(undo);
+    this.store.apply(stamped);
+    if (!sync) return;
+    this.#past.push(...this.#undo.splice(0));
+    this.#past.splice(0, this.#past.length - PAST_MAX);
+    this.#mark = this.#stamper.stamp;
   }
 
   /** The node stops: of the unsynced writes the newest are lost, `lost` of them at most. */
@@ -32,7 +67,13 @@ export class Disk {
       this.store.apply(undo);
     }
     // What was not lost is on the disk now: the store is read from there.
-    this.#undo.length = 0;
+    this.#past.push(...this.#undo.splice(0));
+  }
+
+  /** The disk breaks its promise: the newest `count` of the writes that were durable are gone. */
+  async lose(count: number): Promise<void> {
+    for (const undo of this.#past.splice(-count).reverse()) this.store.apply(undo);
+    this.#stamper = await Stamper.open(this.store);
   }
 
   #undoOf(batch: readonly Write[]): readonly Write[] {

@@ -34,6 +34,7 @@ export class Nemesis {
   readonly #options: NemesisOptions;
   readonly #active = new Set<Heal>();
   readonly #calmWeather: Weather;
+  readonly #lost = new Set<SimHost>();
   #isOver = false;
   /** Faults so far. */
   count = 0;
@@ -148,6 +149,17 @@ export class Nemesis {
         host.diskExtraMs = extra;
         return { what: `${host.name} +${Math.round(extra)} ms`, heal: () => (host.diskExtraMs = 0) };
       }
+      case "full-disk":
+        host.disk.isFull = true;
+        return {
+          what: host.name,
+          heal: () => {
+            host.disk.isFull = false;
+            this.#revive(host);
+          },
+        };
+      case "lost-tail":
+        return this.#loseTail(host);
       case "gale":
         network.weather = GALE;
         return { what: "everywhere", heal: () => (network.weather = this.#calmWeather) };
@@ -170,6 +182,19 @@ export class Nemesis {
       for (const each of both) this.#revive(each);
     };
     return { what: `${host.name} ${point}`, heal };
+  }
+
+  /** For good, so never more nodes of a cluster than may fail; a byzantine one counts. */
+  #loseTail(host: SimHost): { readonly what: string; readonly heal: Heal } | undefined {
+    const { draw, queue } = this.#options;
+    const mates = this.#membersOf(host.cluster);
+    const broken = mates.filter((each) => !each.isCorrect || this.#lost.has(each)).length;
+    if (!host.isCorrect || this.#lost.has(host) || broken >= host.cluster.faults) return undefined;
+    this.#lost.add(host);
+    host.crash();
+    const count = draw.integer([1, 20]);
+    queue.after(0, () => host.disk.lose(count));
+    return { what: `${host.name}, ${count} writes`, heal: () => this.#revive(host) };
   }
 
   /** All at the same moment; they come back one by one. */

@@ -17,9 +17,10 @@ import { limits } from "../types/limits.js";
 import type { ClusterInfo, NodeInfo } from "../types/topology.js";
 import { Disk } from "./disk.js";
 import type { Draw } from "./draw.js";
+import { framesOf } from "./frames.js";
 import type { Endpoint, Frame } from "./network.js";
-import type { Outgoing, SimNode, Villain, VillainContext } from "./observer.js";
-import { type CrashPoint, START, type Surroundings } from "./surroundings.js";
+import type { SimNode, Villain, VillainContext } from "./observer.js";
+import { type CrashPoint, type Doom, START, type Surroundings } from "./surroundings.js";
 
 export interface SimHostOptions {
   readonly surroundings: Surroundings;
@@ -52,6 +53,10 @@ export class SimHost implements SimNode {
   skewMs: number;
   /** Added to every write: a disk that has become slow. */
   diskExtraMs = 0;
+  /** The code with which it refused to start: it stays down. */
+  refusedWith: string | undefined;
+  /** Asked at each turn that has effects: does it die in it, and where? */
+  fate: ((host: SimHost, plan: TurnPlan) => Doom | undefined) | undefined;
   readonly #surroundings: Surroundings;
   readonly #draw: Draw;
   readonly #villain: Villain | undefined;
@@ -67,7 +72,7 @@ export class SimHost implements SimNode {
   #isTurnDue = false;
   #isWriting = false;
   #wakeAt = Number.POSITIVE_INFINITY;
-  #doom: CrashPoint | undefined;
+  #doom: Doom | undefined;
   #prunedAt = 0;
 
   constructor(options: SimHostOptions) {
@@ -104,10 +109,12 @@ export class SimHost implements SimNode {
 
   /** Starts it from its disk, now. */
   async boot(): Promise<void> {
-    const { onStart, queue } = this.#surroundings;
+    const { onStart, onRefused, queue } = this.#surroundings;
     this.#life++;
     this.#forget();
     this.#villain?.remember?.(this, this.#draw.below);
+    if (this.isCorrect) this.refusedWith = await this.disk.refusal();
+    if (this.refusedWith !== undefined) return onRefused(this, this.refusedWith);
     if (!(await this.#load())) return;
     this.#bootedAt = queue.now;
     this.#prunedAt = queue.now;
@@ -145,6 +152,7 @@ export class SimHost implements SimNode {
   restart(): void {
     const { queue, tempo } = this.#surroundings;
     const life = this.#life;
+    if (this.refusedWith !== undefined) return;
     queue.after(this.#draw.number(tempo.bootMs), () =>
       this.running === undefined && life === this.#life ? this.boot() : undefined,
     );
@@ -240,6 +248,7 @@ export class SimHost implements SimNode {
       this.#break(error);
       return;
     }
+    this.#doom ??= this.fate?.(this, plan);
     if (this.#doom === "before") {
       this.crash();
       return;
@@ -262,6 +271,10 @@ export class SimHost implements SimNode {
     }
     this.#isWriting = false;
     const life = this.#life;
+    if (this.disk.isFull && plan.persist.length > 0) {
+      this.crash();
+      return;
+    }
     this.disk.write(plan.persist, { sync: true });
     onTurn(this, plan);
     if (this.#doom === "between") this.crash();
@@ -288,7 +301,8 @@ export class SimHost implements SimNode {
       const outgoing = frames.flatMap(({ to, frame }) => frame.map((envelope) => ({ to, envelope })));
       frames = framesOf(this.#villain.bend(outgoing, this.#villainContext()));
     }
-    const count = this.#doom === "partly" ? this.#draw.below(frames.length + 1) : frames.length;
+    const some = this.#doom === "partly" ? this.#draw.below(frames.length + 1) : frames.length;
+    const count = typeof this.#doom === "number" ? this.#doom : some;
     for (const { to, frame, delay } of frames.slice(0, count)) send(this.endpoint, to, frame, delay);
   }
 
@@ -377,16 +391,4 @@ export class SimHost implements SimNode {
     const { world } = this.#surroundings;
     return { world, node: this, turn: this.#context, below: this.#draw.below };
   }
-}
-
-/** One frame for each receiver and delay, in the order of first mention. */
-function framesOf(outgoing: readonly Outgoing[]): { to: PublicKey; frame: Uint8Array[]; delay: number }[] {
-  const frames = new Map<string, { to: PublicKey; frame: Uint8Array[]; delay: number }>();
-  for (const { to, envelope, delay = 0 } of outgoing) {
-    const key = `${to} ${delay}`;
-    const known = frames.get(key);
-    if (known === undefined) frames.set(key, { to, frame: [envelope], delay });
-    else known.frame.push(envelope);
-  }
-  return [...frames.values()];
 }

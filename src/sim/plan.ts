@@ -28,6 +28,8 @@ export const FAULTS = [
   "cut-clients",
   "clog",
   "slow-disk",
+  "full-disk",
+  "lost-tail",
   "gale",
   "clock-jump",
 ] as const;

@@ -39,6 +39,7 @@ const MACHINE_FAULTS: readonly Fault[] = [
   "slow-disk",
   "clock-jump",
 ];
+const STORAGE_FAULTS: readonly Fault[] = ["full-disk", "lost-tail"];
 const VILLAIN_FAULTS: readonly Fault[] = ["crash-villain"];
 const PRIMARY_FAULTS: readonly Fault[] = ["crash-primary", "pause-primary", "isolate-primary", "crash-node"];
 
@@ -75,9 +76,15 @@ export function planOf(wishes: PlanWishes): RunPlan {
     weather: drawWeather(draw, profile),
     skewMs: profile === "calm" ? draw.pick([0, 50]) : draw.pick([0, 100, 3000]),
     load: drawLoad(draw, { profile, clusters, safetyMs }),
-    faults: drawFaults(draw, profile),
+    faults: withStorage(wishes.seed, profile, drawFaults(draw, profile)),
     safetyMs,
   };
+}
+
+/** Drawn apart, so that the runs of other seeds stay what they were. */
+function withStorage(seed: number, profile: Profile, faults: RunPlan["faults"]): RunPlan["faults"] {
+  if (profile !== "storm") return faults;
+  return { ...faults, kinds: [...faults.kinds, ...new Draw(seed, "storage").some(STORAGE_FAULTS, 0.3)] };
 }
 
 /** 4 byzantine clusters of 4, one request a second, a tenth of them over two clusters, for 5 minutes. */

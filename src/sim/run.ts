@@ -128,7 +128,9 @@ function waitingFor(world: World): readonly string[] {
   const clusters = world.topology.clusters.flatMap(({ id }) =>
     unsettled(
       world,
-      world.hosts.filter(({ ref, isCorrect }) => ref.cluster === id && isCorrect),
+      world.hosts.filter(
+        ({ ref, isCorrect, refusedWith }) => ref.cluster === id && isCorrect && refusedWith === undefined,
+      ),
     ),
   );
   return [...requests, ...clusters];

@@ -16,6 +16,8 @@ export const START = 1_700_000_000_000;
 /** Where in a turn a node dies: nothing is durable, nothing was sent, some was sent, all was sent. */
 export const CRASH_POINTS = ["before", "between", "partly", "after"] as const;
 export type CrashPoint = (typeof CRASH_POINTS)[number];
+/** A number: after so many frames were sent. */
+export type Doom = CrashPoint | number;
 
 /** How quick a node is, in virtual ms. */
 export interface Tempo {
@@ -40,6 +42,8 @@ export interface Surroundings {
   readonly onTurn: (host: SimHost, plan: TurnPlan) => void;
   readonly onCrash: (host: SimHost) => void;
   readonly onStart: (host: SimHost) => void;
+  /** Its disk is not what it was: the node does not start, and the code says why. */
+  readonly onRefused: (host: SimHost, code: string) => void;
   /** An invariant of the node's own broke: its process would have ended. */
   readonly onBroken: (host: SimHost, error: unknown) => void;
   readonly onRejected: (host: SimHost, code: string, from: PublicKey, kind: string) => void;

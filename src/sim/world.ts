@@ -264,7 +264,16 @@ export class World implements SimWorld {
       },
       onStart: (host) => {
         this.#note(`${host.name} is up at height ${host.running?.replica.height}`);
+        if (host.isCorrect && host.disk.hasLost) {
+          this.violate({ invariant: "I8", reason: `${host.name} started on a disk that has lost what was durable` });
+        }
         for (const checker of this.#checkers) checker.onStart?.(host);
+      },
+      onRefused: (host, code) => {
+        this.#note(`${host.name} does not start: ${code}`);
+        if (!host.disk.hasLost) {
+          this.violate({ invariant: "I0", reason: `${host.name} refuses a disk that is whole: ${code}` });
+        }
       },
       onBroken: (host, error) => {
         const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);

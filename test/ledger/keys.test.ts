@@ -26,6 +26,8 @@ import {
   replyKey,
   saidKey,
   slotKey,
+  stampKey,
+  sumKey,
   TABLES,
   tableOf,
   verdictKey,
@@ -56,6 +58,8 @@ it("tables have the numbers that they were given once", () => {
     progress: 15,
     said: 16,
     catchup: 17,
+    stamp: 18,
+    sum: 19,
   });
 });
 
@@ -78,6 +82,8 @@ it("every builder's keys lie in their own table's range and can be named", () =>
     progress: progressKey(),
     said: saidKey(),
     catchup: catchUpKey(),
+    stamp: stampKey(),
+    sum: sumKey(),
   };
   for (const [table, key] of Object.entries(keys)) {
     const { gte, lt } = prefixRange(table as keyof typeof keys);

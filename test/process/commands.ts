@@ -13,7 +13,7 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
+export const main = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url));
 const RUN_MAX_MS = 120_000;
 
 /** `sharper <args>`; resolves with whatever exit code it ends. */

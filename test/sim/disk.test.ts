@@ -38,6 +38,17 @@ describe("the simulated disk", () => {
     expect([read("a"), read("b")]).toEqual([1, 1]);
   });
 
+  test("that has lost what was synced is refused, and one that lost what was not is taken", async () => {
+    const { disk, write } = diskOf();
+    for (let i = 0; i < 5; i++) write(true, ["a", i]);
+    write(false, ["a", 9]);
+    disk.crash(1);
+    expect(await disk.refusal()).toBeUndefined();
+    await disk.lose(2);
+    expect(await disk.refusal()).toBe("store-rolled-back");
+    expect(disk.store.get(key("a"))).toEqual(Uint8Array.of(2));
+  });
+
   test("what a crash has not lost is not lost at the next one", () => {
     const { disk, write, read } = diskOf();
     write(false, ["a", 1]);

@@ -37,6 +37,9 @@ async function stage() {
     onTurn: (_host, turn) => void plans.push(turn),
     onCrash: () => undefined,
     onStart: () => void starts++,
+    onRefused: (_host, code) => {
+      throw new Error(code);
+    },
     onBroken: (_host, error) => {
       throw error;
     },

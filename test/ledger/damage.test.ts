@@ -1,0 +1,196 @@
+// Damaged storage (protocol 6): whatever happens to the files of a node, a start either finds everything that was
+// acknowledged or refuses with a code and leaves the files as they are. Real LevelDB files of a real run, damaged one
+// way at a time; positions are drawn from a seed.
+
+import { existsSync } from "node:fs";
+import { cp, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { ClassicLevel } from "classic-level";
+import { afterAll, describe, expect, test } from "vitest";
+import { openLevelStoreOfAny } from "../../src/ledger/level.js";
+import { markPath } from "../../src/ledger/mark.js";
+import { randomOf } from "../../src/load/random.js";
+import type { Write } from "../../src/types/effects.js";
+import { contentOf, Folders, filesOf, open, runOf, startOf, written } from "../support/folders.js";
+
+const SEED = 7;
+const FLIPS = 160;
+const REFUSED = /^store-(corrupt|rolled-back|lost|unmarked)$/;
+
+const folders = await Folders.make();
+const run = await runOf("byzantine", 90);
+const path = await written(run, folders, 6);
+const content = await contentOfCopy();
+const files = await filesOf(path);
+const names = [...files.keys()];
+const log = names.filter((name) => name.endsWith(".log")).at(-1) as string;
+
+afterAll(() => folders.remove());
+
+async function contentOfCopy(): Promise<string> {
+  const copy = await folders.copy(path);
+  const store = await open(run, copy);
+  const found = await contentOf(store);
+  await store.close();
+  await folders.drop(copy);
+  return found;
+}
+
+/** Damages a copy, starts it, and says what came of it. */
+async function outcomeOf(damage: (copy: string) => Promise<unknown>): Promise<string> {
+  const copy = await folders.copy(path);
+  await damage(copy);
+  const outcome = await startOf(run, copy, content);
+  await folders.drop(copy);
+  return outcome;
+}
+
+function flip(name: string, bit: number): (copy: string) => Promise<void> {
+  return async (copy) => {
+    const file = name === "mark" ? markPath(copy) : join(copy, name);
+    const bytes = await readFile(file);
+    bytes[bit >> 3] = (bytes[bit >> 3] as number) ^ (1 << (bit & 7));
+    await writeFile(file, bytes);
+  };
+}
+
+/** In which of the files a position in all of them lies. */
+function fileAt(sizes: readonly number[], at: number): number {
+  let end = 0;
+  return sizes.findIndex((size) => {
+    end += size;
+    return at < end;
+  });
+}
+
+const cut = (name: string, bytes: number) => (copy: string) => truncate(join(copy, name), bytes);
+
+describe("the data folder of a node that was killed", () => {
+  test("has tables, a log and a mark, and is whole at the next start", async () => {
+    expect(names.filter((name) => name.endsWith(".ldb")).length).toBeGreaterThan(1);
+    expect(files.get(log)?.length).toBeGreaterThan(1000);
+    expect(existsSync(markPath(path))).toBe(true);
+    expect(await outcomeOf(async () => undefined)).toBe("whole");
+  });
+
+  test(`with any one of ${FLIPS} bits flipped is whole or refused`, async () => {
+    const random = randomOf(SEED);
+    const sizes = names.map((name) => files.get(name)?.length ?? 0);
+    const total = sizes.reduce((sum, size) => sum + size, 0);
+    const used = sizes.flatMap((size, file) => (size === 0 ? [] : [file]));
+    const outcomes = new Map<string, number>();
+    for (let i = 0; i < FLIPS; i++) {
+      // Half of them anywhere, half in any file, however small.
+      const file = i % 2 === 0 ? fileAt(sizes, random.below(total)) : (used[random.below(used.length)] as number);
+      const bit = random.below(8 * (sizes[file] as number));
+      const outcome = await outcomeOf(flip(names[file] as string, bit));
+      expect(outcome, `seed ${SEED}: bit ${bit} of ${names[file]}`).toMatch(
+        /^(whole|store-corrupt|store-rolled-back)$/,
+      );
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+    // A few bits mean nothing: padding.
+    expect(outcomes.get("whole") ?? 0, `seed ${SEED}`).toBeLessThan(FLIPS / 10);
+  });
+
+  test("with a bit flipped is refused also after a tool has looked at it", async () => {
+    const random = randomOf(SEED + 1);
+    const size = files.get(log)?.length as number;
+    for (let i = 0; i < 12; i++) {
+      const bit = random.below(8 * size);
+      const outcome = await outcomeOf(async (copy) => {
+        await flip(log, bit)(copy);
+        await openLevelStoreOfAny(copy).then(
+          (store) => store.close(),
+          () => undefined,
+        );
+      });
+      expect(outcome, `seed ${SEED}: bit ${bit}`).toMatch(REFUSED);
+    }
+  });
+
+  test("with its log cut off anywhere has lost what was acknowledged, and says so", async () => {
+    const random = randomOf(SEED + 2);
+    const size = files.get(log)?.length as number;
+    for (let i = 0; i < 60; i++) {
+      const bytes = random.below(size);
+      expect(await outcomeOf(cut(log, bytes)), `seed ${SEED}: ${bytes} bytes left`).toBe("store-rolled-back");
+    }
+  });
+
+  test("with any file cut off, emptied or deleted is refused", async () => {
+    for (const name of names) {
+      const size = files.get(name)?.length as number;
+      for (const bytes of [0, size >> 1, size - 1]) {
+        if (size > 0) expect(await outcomeOf(cut(name, bytes)), `${name}: ${bytes} bytes left`).toMatch(REFUSED);
+      }
+      expect(await outcomeOf((copy) => rm(join(copy, name))), `${name} deleted`).toMatch(REFUSED);
+    }
+  });
+});
+
+test("a last write that a crash cut off at any byte is dropped, for nobody was told of it", async () => {
+  const copy = await folders.copy(path);
+  const store = await open(run, copy);
+  const killed = await folders.copy(copy);
+  const [batch = []] = [...run.batches].sort((a, b) => bytesOf(a) - bytesOf(b));
+  await store.write(batch);
+  const [name] = [...(await filesOf(copy)).keys()].filter((each) => each.endsWith(".log")).slice(-1) as [string];
+  const whole = await readFile(join(copy, name));
+  await store.close();
+  const before = (await readFile(join(killed, name))).length;
+  expect(whole.length).toBeGreaterThan(before);
+  for (let end = before; end < whole.length; end++) {
+    const torn = await folders.copy(killed);
+    await writeFile(join(torn, name), whole.subarray(0, end));
+    expect(await startOf(run, torn, content), `${end - before} bytes of the record`).toBe("whole");
+    await folders.drop(torn);
+  }
+});
+
+function bytesOf(batch: readonly Write[]): number {
+  return batch.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);
+}
+
+describe("the mark", () => {
+  test("refuses an older copy of the folder, and an empty or missing one", async () => {
+    const older = await written({ ...run, batches: run.batches.slice(0, -1) }, folders, 2);
+    const outcome = await outcomeOf(async (copy) => {
+      await rm(copy, { recursive: true });
+      await cp(older, copy, { recursive: true });
+    });
+    expect(outcome).toBe("store-rolled-back");
+    expect(await outcomeOf((copy) => rm(copy, { recursive: true }))).toBe("store-lost");
+    expect(await outcomeOf(async (copy) => Promise.all(names.map((name) => rm(join(copy, name)))))).toBe("store-lost");
+  });
+
+  test("is missed when it is gone, and refused when it is no mark", async () => {
+    expect(await outcomeOf((copy) => rm(markPath(copy)))).toBe("store-unmarked");
+    expect(await outcomeOf((copy) => writeFile(markPath(copy), "sharper"))).toBe("store-unmarked");
+  });
+
+  test("survives the damage of any one of its bits", async () => {
+    const random = randomOf(SEED + 3);
+    for (let i = 0; i < 24; i++) {
+      const bit = random.below(8 * 512) + (i % 2) * 8 * 512;
+      // The older of its two places may be all that is left.
+      expect(await outcomeOf(flip("mark", bit)), `seed ${SEED}: bit ${bit}`).toBe("whole");
+    }
+  });
+
+  test("of an older version's folder is made at the first start", async () => {
+    const copy = await folders.copy(path);
+    const raw = new ClassicLevel<Uint8Array, Uint8Array>(copy, { keyEncoding: "view", valueEncoding: "view" });
+    await raw.open();
+    await raw.batch(
+      [18, 19].map((table) => ({ type: "del", key: Uint8Array.of(table) }) as const),
+      { sync: true },
+    );
+    await raw.close();
+    await rm(markPath(copy));
+    expect(await startOf(run, copy, content)).toBe("whole");
+    expect(existsSync(markPath(copy))).toBe(true);
+    await rm(markPath(copy));
+    expect(await startOf(run, copy, content)).toBe("store-unmarked");
+  });
+});
