@@ -4,11 +4,10 @@
 import { readFile, rename, writeFile } from "node:fs/promises";
 import type { CommandModule } from "yargs";
 import { parseTopology } from "../cluster/topology.js";
-import { readKeyFile } from "../crypto/keys.js";
 import { Host } from "../node/host.js";
 import { type NodeLog, openLog } from "../node/log.js";
-import { CodedError } from "../types/codes.js";
-import type { NodeInfo, Topology } from "../types/topology.js";
+import { findNode, readNodeKey } from "./node-identity.js";
+import { recoverNode } from "./node-recover.js";
 import { type CommonOptions, ExitCode, runCommand } from "./output.js";
 
 interface NodeOptions extends CommonOptions {
@@ -49,12 +48,7 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
   const topologyText = await readFile(options.topology, "utf8");
   const topology = parseTopology(topologyText, options.topology);
   const node = findNode(topology, options.node, options.topology);
-  const { seed, signer } = await readKeyFile(options.key);
-  if (signer.publicKey !== node.key) {
-    const owner = topology.clusters.flatMap(({ nodes }) => nodes).find(({ key }) => key === signer.publicKey);
-    const whose = owner === undefined ? "a key that no node of the topology has" : `the key of node ${owner.id}`;
-    throw new CodedError("wrong-key", `${options.key} holds ${whose}; node ${node.id} has the public key ${node.key}`);
-  }
+  const seed = await readNodeKey(options.key, node, topology);
   const path = options["log-file"];
   const log = openLog({ node: node.id, level: options["log-level"], ...(path === undefined ? {} : { path }) });
   const ending = endOfProcess(options["with-parent"]);
@@ -81,16 +75,6 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
   if (process.connected) process.disconnect();
   if (error !== undefined) throw error;
   return ExitCode.ok;
-}
-
-function findNode(topology: Topology, id: string, file: string): NodeInfo {
-  const nodes = topology.clusters.flatMap((cluster) => cluster.nodes);
-  const node = nodes.find((each) => each.id === id);
-  if (node !== undefined) return node;
-  throw new CodedError(
-    "unknown-node",
-    `${file} has no node ${id}; its nodes are ${nodes.map((each) => each.id).join(", ")}`,
-  );
 }
 
 /** Resolves when the process is asked to end, or with an error when the node broke. */

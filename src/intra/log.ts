@@ -37,6 +37,8 @@ export class Log {
   view: View = 0;
   /** Has the node the opening of its view? View 0 opens by itself. */
   isOpen = true;
+  /** A node that may not take part yet learns what others decide, and says nothing that binds it (protocol 6). */
+  isGated = false;
   /** Slots up to here the view's opening kept or filled (3.1). */
   top: Slot = 0;
   /** Highest slot of which this node knows anything, its own accepts included. */
@@ -61,6 +63,10 @@ export class Log {
     this.cluster = options.cluster;
     this.#noOp = options.noOp;
     this.#noOpBody = { clusters: [options.cluster], noOp: true };
+  }
+
+  get takesPart(): boolean {
+    return this.isOpen && !this.isGated;
   }
 
   get lastChoice(): { readonly slot: Slot; readonly sequence: Sequence } {

@@ -56,6 +56,10 @@ export class Ordering {
   }
 
   get isPrimary(): boolean {
+    return this.#log.takesPart && this.#isInOffice;
+  }
+
+  get #isInOffice(): boolean {
     return this.#log.isOpen && primaryOf(this.#cluster, this.#log.view) === this.#self.node;
   }
 
@@ -106,7 +110,7 @@ export class Ordering {
     const isPlaced = this.#log.placed(digest) !== undefined || this.#log.selfPlaced(digest) !== undefined;
     if (isPlaced) return this.#castAgain(step, digest);
     this.learnBlock(block);
-    if (!this.#log.isOpen) return;
+    if (!this.#log.takesPart) return;
     if (this.isPrimary) {
       const state = this.#choose(step, { block, round: 0, hint });
       if (state?.choice !== undefined) this.#voting.cast(step, state.choice);
@@ -132,7 +136,7 @@ export class Ordering {
 
   /** What others have placed or decided is not this node's accept, and it may have accepted something else there. */
   #castAgain(step: EngineStep, digest: Digest): void {
-    if (!this.#log.isOpen) return;
+    if (!this.#log.takesPart) return;
     const accept = this.#log.acceptOf(digest);
     if (accept !== undefined) this.#voting.cast(step, accept);
   }
@@ -184,7 +188,7 @@ export class Ordering {
     const state = this.#log.peek(slot);
     const choice = state?.choice;
     if (state === undefined || choice === undefined || state.decided !== undefined) return;
-    if (!this.#log.isOpen) return;
+    if (!this.#log.takesPart) return;
     if (!this.isPrimary) {
       const accepted = this.#log.present(state.accepted);
       if (accepted !== undefined && this.#log.isNoOp(accepted.digest)) this.#voting.cast(step, accepted);
@@ -249,6 +253,7 @@ export class Ordering {
   #take(step: EngineStep, verified: Verified<Proposal>): boolean {
     const { entry, block, node } = verified.message;
     const log = this.#log;
+    if (log.isGated) return false;
     if (entry.view !== log.view || !log.isOpen) return this.#refuse(step, "stale-view", verified);
     if (node !== primaryOf(this.#cluster, entry.view)) return this.#refuse(step, "not-primary", verified);
     const state = log.slot(entry.slot);
@@ -359,7 +364,7 @@ export class Ordering {
         : { entry: accepted, statement: stored.proposal };
     const isPresent = (entry: Entry | undefined) => log.isOpen && log.present(entry) !== undefined;
     if (selfAssigned !== undefined && isPresent(selfAssigned)) {
-      if (this.isPrimary) log.choose(state, selfAssigned);
+      if (this.#isInOffice) log.choose(state, selfAssigned);
       log.recordSelfAssigned(state, selfAssigned);
     } else state.selfAssigned = selfAssigned;
     if (accepted !== undefined && isPresent(accepted)) {
@@ -375,12 +380,29 @@ export class Ordering {
     if (decided === undefined || stored.certificate === undefined) {
       step.changed.add(stored.slot);
       // Said again: this node's own count of votes was lost as well.
-      const accept = accepted ?? selfAssigned;
-      if (accept !== undefined && isPresent(accept)) this.#voting.cast(step, accept);
+      this.#castOwn(step, state);
       return;
     }
     const decision = { entry: decided, certificate: stored.certificate };
     if (log.decide(state, decision)) step.decided.push(decision);
+  }
+
+  /** The node may take part from now on: it says what it had said of undecided slots, and watches them. */
+  begin(step: EngineStep): void {
+    const log = this.#log;
+    for (let slot = log.frontier.slot + 1; slot <= log.last; slot++) {
+      const state = log.peek(slot);
+      if (state === undefined || state.decided !== undefined) continue;
+      step.changed.add(slot);
+      this.#castOwn(step, state);
+    }
+  }
+
+  #castOwn(step: EngineStep, { accepted, selfAssigned }: SlotState): void {
+    const accept = accepted ?? selfAssigned;
+    if (accept !== undefined && this.#log.takesPart && this.#log.present(accept) !== undefined) {
+      this.#voting.cast(step, accept);
+    }
   }
 }
 

@@ -65,6 +65,10 @@ export class Pbft implements ClusterLog {
     return this.#views.opening;
   }
 
+  get isSettled(): boolean {
+    return this.#log.isOpen && this.#log.frontier.slot >= this.#log.top;
+  }
+
   get isWaiting(): boolean {
     return this.#views.isWaiting;
   }
@@ -162,6 +166,14 @@ export class Pbft implements ClusterLog {
       case "restored":
         this.#ordering.restore(step, event.slot);
         break;
+      case "gate":
+        this.#log.isGated = true;
+        break;
+      case "begin":
+        this.#log.isGated = false;
+        step.view = "opened";
+        this.#ordering.begin(step);
+        break;
       default:
         unreachable(event);
     }
@@ -183,7 +195,7 @@ export class Pbft implements ClusterLog {
   /** The accept as well as the COMMIT: who asks may lack the one to send the other itself. */
   restate(digest: Digest): readonly NodeMessage[] {
     const statements: NodeMessage[] = [];
-    if (!this.#log.isOpen) return statements;
+    if (!this.#log.takesPart) return statements;
     const accept = this.#log.acceptOf(digest);
     if (accept !== undefined) statements.push(this.#ordering.voteFor(accept));
     const placed = this.#log.placed(digest);
@@ -258,7 +270,7 @@ export class Pbft implements ClusterLog {
     if (state === undefined) return;
     const count = state.accepts.add({ entry, node, signed: statementOf(verified) });
     // Votes may come before the opening of their view; they are looked at again with the proposal.
-    if (entry.view > log.view || !log.isOpen) return;
+    if (entry.view > log.view || !log.takesPart) return;
     if (count === undefined) return this.#onRepeated(step, { verified, state, tally: state.accepts, entry });
     if (entry.round === 0 && node === primaryOf(cluster, entry.view)) this.#ordering.retry(step, entry.slot);
     if (this.isPrimary && entry.round === 0) this.#compare(step, verified);
@@ -301,7 +313,7 @@ export class Pbft implements ClusterLog {
     if (state.decided !== undefined || !isAbove(entry, state.committed)) return;
     if (!isQuorum(this.#options.cluster, entry, voters)) return;
     if (entry.round === 1 && (state.accepted === undefined || !sameVote(state.accepted, entry))) return;
-    if (entry.view !== this.#log.view || !this.#log.isOpen || this.#log.contradicts(entry)) return;
+    if (entry.view !== this.#log.view || !this.#log.takesPart || this.#log.contradicts(entry)) return;
     const body = this.#log.body(entry.digest);
     if (body === undefined) {
       step.wanted.push({ digest: entry.digest, from: this.#options.self });
@@ -375,7 +387,7 @@ export class Pbft implements ClusterLog {
     const state = this.#log.peek(slot);
     // Accepts decide among all nodes, so each says its own again: some may lack it, and the primary may be mute.
     const accept = this.#log.present(state?.accepted) ?? this.#log.present(state?.selfAssigned);
-    if (this.#log.isOpen && accept !== undefined && state?.decided === undefined) this.#cast(step, accept);
+    if (this.#log.takesPart && accept !== undefined && state?.decided === undefined) this.#cast(step, accept);
     const committed = this.#log.present(state?.committed);
     if (committed === undefined || state?.decided !== undefined) return;
     const body = this.#log.body(committed.digest);

@@ -3,10 +3,10 @@
 // bytes is the order of heights, slots and times. Builders make keys, `describeKey` reads them back; nobody else cuts
 // keys apart.
 
-import { bytes, nested, schema, u53 } from "../types/codec.js";
-import type { AccountId, Digest, PublicKey } from "../types/ids.js";
+import { bool, bytes, nested, schema, u53 } from "../types/codec.js";
+import type { AccountId, Digest, NodeIndex, PublicKey } from "../types/ids.js";
 import { fromHex, toHex } from "../types/ids.js";
-import { certificateSchema } from "../types/schema.js";
+import { certificateSchema, signedSchema } from "../types/schema.js";
 
 /** Table -> first byte of its keys. What each holds: key -> value. */
 export const TABLES = {
@@ -27,6 +27,9 @@ export const TABLES = {
   progress: 15, // (one key) -> progressSchema: how far the log is recorded without a gap
   said: 16, // (one key) -> checkpointSchema: the newest CHECKPOINT that the node signed
   catchup: 17, // (one key) -> catchUpSchema: the node is in the middle of taking records from others
+  boot: 20, // (one key) -> bootSchema: which start of this folder this is, and whether the node may take part
+  start: 21, // node -> signedSchema: the highest START of each node of the cluster
+  incarnation: 22, // node -> incarnationSchema: how often the node has rejoined
 } as const;
 export type Table = keyof typeof TABLES;
 
@@ -38,6 +41,20 @@ export const progressSchema = schema({ slot: u53(1), placed: bytes(2, 32) });
 
 /** The first height that came from other nodes, and the checkpoint certificate up to which they come. */
 export const catchUpSchema = schema({ from: u53(1), certificate: nested(2, certificateSchema) });
+
+/** The present or last start of a folder. `rejoin`: its node has lost what it said, and is not back yet. */
+export const bootSchema = schema({
+  incarnation: u53(1),
+  boot: u53(2),
+  nonce: bytes(3, 8),
+  isStarted: bool(4), // this start was acknowledged
+  wasStarted: bool(5), // some start of this folder was
+  rejoin: bool(6),
+  claim: nested(7, signedSchema), // the INCARNATION request that the node waits for
+  view: u53(8), // in which that was decided; meaningful once `incarnation` is its number
+});
+/** `number`, `time`: as of the last record. `claim`: the highest that was ever seen, recorded or not. */
+export const incarnationSchema = schema({ number: u53(1), time: u53(2), claim: nested(3, signedSchema) });
 
 /** Facts of the meta table that opening a store checks or tools need. */
 export type MetaName = "network" | "node" | "schema" | "topology";
@@ -97,6 +114,18 @@ export function saidKey(): Uint8Array {
 
 export function catchUpKey(): Uint8Array {
   return key("catchup");
+}
+
+export function bootKey(): Uint8Array {
+  return key("boot");
+}
+
+export function startKey(node: NodeIndex): Uint8Array {
+  return key("start", number(node));
+}
+
+export function incarnationKey(node: NodeIndex): Uint8Array {
+  return key("incarnation", number(node));
 }
 
 export function progressKey(): Uint8Array {
@@ -160,6 +189,8 @@ export function describeKey(key: Uint8Array): string {
     case "slot":
     case "record":
     case "certificates":
+    case "start":
+    case "incarnation":
       return rest.length === NUMBER_BYTES ? `${table} ${heightOfKey(key)}` : `${table} ${toHex(rest)}`;
     case "reply":
     case "expiry":
@@ -174,6 +205,7 @@ export function describeKey(key: Uint8Array): string {
     case "progress":
     case "said":
     case "catchup":
+    case "boot":
       return table;
   }
 }

@@ -3,10 +3,11 @@
 // Messages that arrive meanwhile are opened at the door and wait. A broken invariant ends the node at once: half-alive
 // is worse.
 
+import { randomBytes } from "node:crypto";
 import { setImmediate as nextRound } from "node:timers/promises";
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
-import { ed25519Signer, ed25519Verifier } from "../crypto/signature.js";
+import { ed25519Signer, ed25519Verifier, type Signer } from "../crypto/signature.js";
 import { recordKey } from "../ledger/keys.js";
 import { openLevelStore } from "../ledger/level.js";
 import type { Store } from "../ledger/store.js";
@@ -19,6 +20,7 @@ import type { NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
+import { startWrite } from "./boot.js";
 import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
@@ -49,6 +51,8 @@ export interface NodeStatus {
   readonly view: number;
   readonly height: number;
   readonly primary: boolean;
+  /** What a node that does not take part yet waits for. */
+  readonly waitsFor?: string | undefined;
   readonly connected: number;
   readonly residentBytes: number;
   readonly metrics: MetricValues;
@@ -56,6 +60,8 @@ export interface NodeStatus {
 }
 
 const PRUNE_EVERY_MS = 250;
+/** Tells two starts on copies of one folder apart. */
+const START_NONCE_BYTES = 8;
 
 export class Host {
   readonly #options: HostOptions;
@@ -70,6 +76,7 @@ export class Host {
   readonly #announceEveryMs: number;
   readonly #decodeBlock: (bytes: Uint8Array) => Block;
   readonly #self: NodeRef;
+  readonly #signer: Signer;
   /** Nodes that were never connected since the start. */
   readonly #missing: Set<PublicKey>;
   #inbox: Event[] = [{ kind: "tick" }];
@@ -96,6 +103,7 @@ export class Host {
       if (store.get(recordKey(0)) === undefined) {
         await store.write(genesisWrites(topology, node.cluster, topologyText), { sync: true });
       }
+      await store.write([startWrite(store, randomBytes(START_NONCE_BYTES))], { sync: true });
       const host = new Host(options, store, await restore(store, context, node.cluster), context);
       await host.#transport.start();
       host.#loop = host.#run();
@@ -116,6 +124,7 @@ export class Host {
     this.#decodeBlock = (bytes) => decodeStored(bytes, context);
     this.#blockContext = context;
     const onRejected = (code: string) => this.#metrics.onRejected(code);
+    this.#signer = ed25519Signer(seed);
     this.#replica = this.#makeReplica(restored);
     this.#ingress = new Ingress({
       ...context,
@@ -158,14 +167,14 @@ export class Host {
       self: this.#self,
       model: members.clusterOf(node.cluster).model,
       networkId: topology.networkId,
-      signer: ed25519Signer(seed),
+      signer: this.#signer,
       keyOf: (ref) => (members.node(ref) as NodeInfo).key,
     };
   }
 
   #makeReplica(restored: Restored): Replica {
     const [self, reader, decodeBlock] = [this.#self, this.#store, this.#decodeBlock];
-    return new Replica({ ...this.#blockContext, self, reader, restored, decodeBlock });
+    return new Replica({ ...this.#blockContext, self, reader, restored, decodeBlock, signer: this.#signer });
   }
 
   async status(): Promise<NodeStatus> {
@@ -179,6 +188,7 @@ export class Host {
       view: coordinator.engine.view,
       height: this.#replica.height,
       primary: coordinator.engine.isPrimary,
+      waitsFor: this.#replica.waitsFor,
       connected: this.#transport.connected().length,
       residentBytes: process.memoryUsage.rss(),
       metrics: await this.#metrics.values(),
@@ -267,7 +277,8 @@ export class Host {
       this.#stableHeight = note.height;
       if (now().tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
-    } else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
+    } else if (note.kind === "takes-part") log.info({ view: this.#replica.coordinator.engine.view }, "takes part");
+    else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
     else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
     else if (note.kind === "view" && note.isOpen) {
       log.info({ view: note.view }, "view opened");

@@ -6,6 +6,7 @@ import type { BlockContext } from "../cluster/block.js";
 import { noOpBlock } from "../cluster/block.js";
 import { Coordinator } from "../cross/coordinator.js";
 import type { Ordered } from "../cross/outlet.js";
+import type { Signer } from "../crypto/signature.js";
 import type { ExecutionStep } from "../execution/engine.js";
 import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
@@ -18,10 +19,13 @@ import { limits } from "../types/limits.js";
 import { type Result, unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
+import type { Standing } from "../viewchange/protocol.js";
 import { Alarms } from "./alarms.js";
 import { CatchUp } from "./catchup.js";
 import { takeCertificates, takeChunk } from "./evidence.js";
 import { Fetcher } from "./fetcher.js";
+import { Gate } from "./gate.js";
+import { IncarnationTable } from "./incarnations.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
@@ -41,6 +45,8 @@ export interface ReplicaOptions extends BlockContext {
   /** What the node had on disk; `freshState` for a new one. */
   readonly restored: Restored;
   readonly decodeBlock: (bytes: Uint8Array) => Block;
+  /** With it, the node takes part only when its cluster knows of its start; without, at once. */
+  readonly signer?: Signer;
 }
 
 export class Replica {
@@ -60,6 +66,8 @@ export class Replica {
   /** Decided in this turn, of which the store does not know yet. */
   readonly #placed = new Map<Digest, number>();
   readonly #fetcher: Fetcher;
+  readonly #table: IncarnationTable;
+  readonly #gate: Gate;
   /** Delivered, not yet taken by execution; bounded by what a log holds above its stable checkpoint. */
   readonly #backlog: Ordered[] = [];
 
@@ -69,6 +77,18 @@ export class Replica {
     this.#own = members.clusterOf(self.cluster);
     this.#noOp = noOpBlock(self.cluster);
     const Engine = this.#own.model === "crash" ? Paxos : Pbft;
+    this.#table = new IncarnationTable({ members, self, reader });
+    const table = this.#table;
+    // Asked only when a view changes, when everything is made.
+    const incarnation = () => this.#gate.incarnation;
+    const standing: Standing = {
+      get incarnation() {
+        return incarnation();
+      },
+      get rejoins() {
+        return table.claims;
+      },
+    };
     this.coordinator = new Coordinator({
       topology,
       members,
@@ -78,7 +98,7 @@ export class Replica {
       isRecorded: (digest) => this.#isRecorded(digest),
       engine: (routes) => {
         const placedAt = (digest: Digest) => this.#placedAt(digest);
-        return new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp, placedAt });
+        return new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp, placedAt, standing });
       },
     });
     this.#batcher = new Batcher({ requestsMax: topology.blockRequestsMax });
@@ -87,9 +107,14 @@ export class Replica {
       progress: restored.progress,
       root: restored.root,
       recorded: restored.recorded,
+      incarnations: table,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
-    this.#catchUp = new CatchUp({ ...options, engine: this.coordinator.engine, recorder: this.#recorder });
+    const { engine } = this.coordinator;
+    this.#catchUp = new CatchUp({ ...options, engine, recorder: this.#recorder, table });
+    const isBehind = () => this.#catchUp.isBehind;
+    this.#gate = new Gate({ topology, cluster: this.#own, self, reader, engine, table, signer: options.signer, isBehind });
+    if (!this.#gate.isOpen) this.coordinator.engine.step({ kind: "gate" });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
       topology,
@@ -128,6 +153,7 @@ export class Replica {
       viewWatch: this.#viewWatch,
       noOp: this.#noOp.digest,
       isRecorded: (digest) => this.#isRecorded(digest),
+      isViewOutdated: () => this.#gate.isViewOutdated,
     });
   }
 
@@ -154,8 +180,14 @@ export class Replica {
 
   /** Monotonic time at which a tick is due; undefined: no need. */
   get wakeAt(): number | undefined {
-    const [mine, other] = [this.#alarms.wakeAt, this.#catchUp.wakeAt];
-    return mine === undefined || other === undefined ? (mine ?? other) : Math.min(mine, other);
+    const all = [this.#alarms.wakeAt, this.#catchUp.wakeAt, this.#gate.wakeAt];
+    const due = all.filter((each) => each !== undefined);
+    return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  /** What a node that does not take part yet waits for, in words. */
+  get waitsFor(): string | undefined {
+    return this.#gate.waitsFor;
   }
 
   /** A block past the door is not checked again. */
@@ -213,6 +245,7 @@ export class Replica {
       case "tick":
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
         this.#catchUp.onTick(now, out);
+        this.#gate.onTick(now, out);
         break;
       default:
         unreachable(event);
@@ -229,16 +262,28 @@ export class Replica {
     if (stable !== undefined) this.#catchUp.learn(stable, out);
     this.#collect(now, out);
     while (this.#proposer.proposeNext(now)) this.#collect(now, out);
+    this.#flushChanged(out);
+    this.#catchUp.finish(out);
+    if (this.#gate.finish(now, out)) {
+      out.notes.push({ kind: "takes-part" });
+      this.coordinator.begin();
+      this.#collect(now, out);
+      this.#flushChanged(out);
+    }
+    if (this.#gate.isViewOutdated) this.#alarms.onOutdated(now, out);
+    this.#gate.withhold(out.send);
+    this.coordinator.endTurn();
+    this.#placed.clear();
+    this.#queries.endTurn();
+    this.#intake.endTurn();
+  }
+
+  #flushChanged(out: Effects): void {
     for (const slot of [...this.#changed].sort((a, b) => a - b)) {
       const stored = this.coordinator.engine.stored(slot);
       if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
     }
     this.#changed.clear();
-    this.#catchUp.finish(out);
-    this.coordinator.endTurn();
-    this.#placed.clear();
-    this.#queries.endTurn();
-    this.#intake.endTurn();
   }
 
   #onMessage(now: Now, verified: Verified, out: Effects): void {
@@ -282,10 +327,18 @@ export class Replica {
         return this.#forgetStable(out);
       case "view-query":
         return this.#viewWatch.onQuery({ ...verified, message }, now.tick, out.send);
+      case "start":
+        return this.#gate.onStart({ ...verified, message }, out);
+      case "started":
+        return this.#gate.onStarted({ ...verified, message }, out);
       case "prepare":
       case "promise":
       case "view-change":
       case "new-view":
+        if (message.kind !== "prepare") {
+          const changes = message.kind === "new-view" ? message.changes.map((each) => each.message) : [];
+          for (const { rejoins } of [message, ...changes]) this.#table.learn(rejoins, out.persist);
+        }
         return this.coordinator.onViewMessage({ ...verified, message });
       case "fetch-records":
         return this.#catchUp.onFetchRecords({ ...verified, message }, out);
@@ -319,6 +372,7 @@ export class Replica {
     this.#viewWatch.show(output.lagging, now.tick, out.send);
     for (const block of output.learned) {
       out.persist.push({ key: blockKey(block.digest), value: block.bytes });
+      this.#table.learnBlock(block, out.persist);
       this.#alarms.onLearned(now, block);
     }
     for (const digest of output.dropped) {

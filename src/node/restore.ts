@@ -45,6 +45,7 @@ import {
   storedViewSchema,
 } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
+import { recordedIncarnations } from "./incarnations.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
 import { ownDecision } from "./records.js";
 import { decodeNewView } from "./wire-views.js";
@@ -101,7 +102,14 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     checkpoint,
     said: said === undefined ? undefined : decodeCheckpoint(said),
     root: new StateRoot({ accounts, consumedIds, recordTime: head.time }),
-    execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
+    execution: createExecution({
+      topology,
+      members,
+      cluster,
+      accounts,
+      consumedIds,
+      incarnations: recordedIncarnations(members, cluster, store),
+    }),
     slots,
     undelivered: readBlocks(store, context, slots),
     recorded: new Map([...recordedAbove(store, slots, progress.slot), ...appendedAbove(catchUp, progress.slot)]),

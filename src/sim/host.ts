@@ -5,6 +5,7 @@
 import { decodeBlock } from "../cluster/block.js";
 import type { Signer } from "../crypto/signature.js";
 import { MemoryStore } from "../ledger/memory.js";
+import { startWrite } from "../node/boot.js";
 import { Ingress } from "../node/ingress.js";
 import { expiredReplies } from "../node/prune.js";
 import { type Now, Replica } from "../node/replica.js";
@@ -36,6 +37,7 @@ export interface SimHostOptions {
 /** A node that was told to die in its next turn, and has none, dies after this long. */
 const DOOM_MS = 300;
 const TOPOLOGY_TEXT = "# A simulated network has no topology file.\n";
+const START_NONCE_BYTES = 8;
 /** A timer that is due again at once fires in the next millisecond, as the platform's do. */
 const TIMER_MIN_MS = 1;
 
@@ -108,6 +110,7 @@ export class SimHost implements SimNode {
     this.#life++;
     this.#forget();
     this.#villain?.remember?.(this, this.#draw.below);
+    if (this.isCorrect) this.disk.write([startWrite(this.store, this.#nonce())], { sync: true });
     if (!(await this.#load())) return;
     this.#bootedAt = queue.now;
     this.#prunedAt = queue.now;
@@ -116,13 +119,19 @@ export class SimHost implements SimNode {
     this.#expectTurn();
   }
 
+  #nonce(): Uint8Array {
+    return Uint8Array.from({ length: START_NONCE_BYTES }, () => this.#draw.below(256));
+  }
+
   /** Makes the replica of what is on the disk. False: that cannot be done. */
   async #load(): Promise<boolean> {
     const { context, onBroken, onRejected } = this.#surroundings;
     try {
       const restored = await restore(this.store, context, this.ref.cluster);
       const { store: reader, ref: self } = this;
-      const replica = new Replica({ ...context, self, reader, restored, decodeBlock: this.#decodeBlock });
+      // A byzantine node asks nobody whether it may vote.
+      const asking = this.isCorrect ? { signer: this.signer } : {};
+      const replica = new Replica({ ...context, self, reader, restored, decodeBlock: this.#decodeBlock, ...asking });
       const ingress = new Ingress({
         ...context,
         self,

@@ -217,7 +217,13 @@ export class TestNetwork {
     const client = this.clients[options.client ?? 0] as Signer;
     const nonce = options.nonce ?? ++this.#nonce;
     const validUntil = options.validUntil ?? START + this.tick + 60_000;
-    const body = requestBodySchema.encode({ client: fromHex(client.publicKey), nonce, validUntil, operations });
+    const body = requestBodySchema.encode({
+      client: fromHex(client.publicKey),
+      nonce,
+      validUntil,
+      operations,
+      rejoin: undefined,
+    });
     const networkId = (options.networkId ?? this.topology.networkId) as NetworkId;
     const { number } = carriage.request;
     const signature = (options.signer ?? client).sign(signingBytes(networkId, number, body));

@@ -1,0 +1,71 @@
+// `sharper node recover` puts the data folder of a node aside that was damaged, lost or is an old copy, and makes a new
+// one that knows it: at the next start the node takes what it lacks from its peers, has its cluster order its next
+// incarnation, and only then takes part again (protocol 6). Nothing is ever deleted.
+
+import { existsSync } from "node:fs";
+import { readFile, rename } from "node:fs/promises";
+import { parseTopology } from "../cluster/topology.js";
+import { openLevelStore, openLevelStoreOfAny } from "../ledger/level.js";
+import { rejoinWrite } from "../node/boot.js";
+import { genesisWrites } from "../node/restore.js";
+import { CodedError } from "../types/codes.js";
+import { ExitCode, printJson } from "./output.js";
+import { findNode, readNodeKey } from "./node-identity.js";
+
+export interface RecoverOptions {
+  readonly topology: string;
+  readonly node: string;
+  readonly key: string;
+  readonly data: string;
+  readonly json: boolean;
+}
+
+/** More folders set aside than this are a sign of something else. */
+const ASIDE_MAX = 1000;
+
+export async function recoverNode(options: RecoverOptions): Promise<ExitCode> {
+  const topologyText = await readFile(options.topology, "utf8");
+  const topology = parseTopology(topologyText, options.topology);
+  const node = findNode(topology, options.node, options.topology);
+  await readNodeKey(options.key, node, topology);
+  const path = options.data.replace(/\/+$/, "");
+  const aside = existsSync(path) ? await setAside(path) : undefined;
+  const { networkId } = topology;
+  const store = await openLevelStore({ path, networkId, nodeId: node.id, create: true });
+  try {
+    await store.write([...genesisWrites(topology, node.cluster, topologyText), rejoinWrite()], { sync: true });
+  } finally {
+    await store.close();
+  }
+  if (options.json) {
+    printJson({ node: node.id, data: path, aside: aside ?? null });
+    return ExitCode.ok;
+  }
+  process.stdout.write(
+    `${aside === undefined ? `${path} was not there` : `moved ${path} to ${aside}, which nothing needs any more`}\n` +
+      `made a new data folder at ${path}\n` +
+      `start ${node.id} as before: it takes its ledger from its cluster, asks it for a new incarnation, and votes again\n` +
+      "as soon as the others have ordered that; until then it counts as one of the nodes that may fail\n",
+  );
+  return ExitCode.ok;
+}
+
+async function setAside(path: string): Promise<string> {
+  await refuseRunning(path);
+  for (let i = 1; i <= ASIDE_MAX; i++) {
+    const aside = `${path}.damaged-${i}`;
+    if (existsSync(aside)) continue;
+    await rename(path, aside);
+    return aside;
+  }
+  throw new CodedError("too-many-folders", `${path}.damaged-1 to -${ASIDE_MAX} are all there; move some away`);
+}
+
+/** A running node keeps its folder, wherever that is moved; damage of any other kind is what this command is for. */
+async function refuseRunning(path: string): Promise<void> {
+  try {
+    await (await openLevelStoreOfAny(path)).close();
+  } catch (error) {
+    if (error instanceof CodedError && error.code === "store-locked") throw error;
+  }
+}
