@@ -9,15 +9,14 @@ import { openLevelStore, openLevelStoreOfAny } from "../ledger/level.js";
 import { rejoinWrite } from "../node/boot.js";
 import { genesisWrites } from "../node/restore.js";
 import { CodedError } from "../types/codes.js";
-import { ExitCode, printJson } from "./output.js";
+import { type CommonOptions, ExitCode, printJson } from "./output.js";
 import { findNode, readNodeKey } from "./node-identity.js";
 
-export interface RecoverOptions {
+export interface RecoverOptions extends CommonOptions {
   readonly topology: string;
   readonly node: string;
   readonly key: string;
   readonly data: string;
-  readonly json: boolean;
 }
 
 /** More folders set aside than this are a sign of something else. */
@@ -37,7 +36,7 @@ export async function recoverNode(options: RecoverOptions): Promise<ExitCode> {
   } finally {
     await store.close();
   }
-  if (options.json) {
+  if (options.json === true) {
     printJson({ node: node.id, data: path, aside: aside ?? null });
     return ExitCode.ok;
   }

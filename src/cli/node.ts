@@ -2,12 +2,12 @@
 // says so before it opens anything. A parent that started it over an IPC channel hears "connected" once.
 
 import { readFile, rename, writeFile } from "node:fs/promises";
-import type { CommandModule } from "yargs";
+import type { Argv, CommandModule } from "yargs";
 import { parseTopology } from "../cluster/topology.js";
 import { Host } from "../node/host.js";
 import { type NodeLog, openLog } from "../node/log.js";
 import { findNode, readNodeKey } from "./node-identity.js";
-import { recoverNode } from "./node-recover.js";
+import { type RecoverOptions, recoverNode } from "./node-recover.js";
 import { type CommonOptions, ExitCode, runCommand } from "./output.js";
 
 interface NodeOptions extends CommonOptions {
@@ -26,6 +26,19 @@ const STATUS_EVERY_MS = 1000;
 /** A clean stop takes a turn and some closing; whatever takes longer is given up, so that SIGTERM ends within 2 s. */
 const STOP_MAX_MS = 1800;
 
+const recoverCommand: CommandModule<object, RecoverOptions> = {
+  command: "recover",
+  describe: "Set a damaged, lost or old data folder aside, so that the node comes back without its old votes",
+  builder: (program) =>
+    program
+      .epilogue("Nothing is deleted. Then start the node as before; its cluster must have its quorum without it.")
+      .example(
+        "$0 node recover --topology net/topology.yaml --node c1n0 --key net/nodes/c1n0.key --data net/data/c1n0",
+        "",
+      ) as Argv<RecoverOptions>,
+  handler: (options) => runCommand(options, () => recoverNode(options)),
+};
+
 export const command: CommandModule<object, NodeOptions> = {
   command: "node",
   describe: "Run one node of a network",
@@ -39,6 +52,7 @@ export const command: CommandModule<object, NodeOptions> = {
       .option("log-level", { choices: ["debug", "info", "warn", "error"], default: "info", describe: "Least level" })
       .option("log-file", { type: "string", requiresArg: true, describe: "Log there, not to standard output" })
       .option("with-parent", { type: "boolean", default: false, describe: "End when the process that started it ends" })
+      .command(recoverCommand)
       .epilogue("Logs are JSON lines. SIGTERM and Ctrl-C end the node cleanly, with exit code 0.")
       .example("$0 node --topology net/topology.yaml --node c1n0 --key net/nodes/c1n0.key --data net/data/c1n0", ""),
   handler: (options) => runCommand(options, () => runNode(options)),

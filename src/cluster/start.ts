@@ -4,26 +4,31 @@
 import { signingBytes } from "../crypto/signature.js";
 import { CodecError } from "../types/codec.js";
 import { type ClusterId, fromHex, toHex } from "../types/ids.js";
-import { carriage, type SignedStart, type StartPoint } from "../types/message.js";
+import { carriage, type Mark, type SignedStart, type StartPoint } from "../types/message.js";
 import { type Signed, startSchema } from "../types/schema.js";
 import type { CertificateContext } from "./certificate.js";
 
 const NONCE_BYTES = 8;
 
-export function encodeStart({ cluster, node, incarnation, boot, nonce }: StartPoint): Uint8Array {
-  return startSchema.encode({ cluster, node, incarnation, boot, nonce: fromHex(nonce) });
+export function encodeStart({ cluster, node, incarnation, boot, nonce, mark }: StartPoint): Uint8Array {
+  return startSchema.encode({ cluster, node, incarnation, boot, nonce: fromHex(nonce), ...mark });
 }
 
 /** Undefined when these are not the bytes of a START. */
 export function decodeStart(body: Uint8Array): StartPoint | undefined {
   try {
-    const { cluster, node, incarnation, boot, nonce } = startSchema.decode(body);
+    const { cluster, node, incarnation, boot, nonce, ...mark } = startSchema.decode(body);
     if (nonce.length !== NONCE_BYTES || boot === 0) return undefined;
-    return { cluster: cluster as ClusterId, node, incarnation, boot, nonce: toHex(nonce) };
+    return { cluster: cluster as ClusterId, node, incarnation, boot, nonce: toHex(nonce), mark };
   } catch (error) {
     if (error instanceof CodecError) return undefined;
     throw error;
   }
+}
+
+/** Above 0: `a` is further. */
+export function compareMarks(a: Mark, b: Mark): number {
+  return a.view - b.view || a.slot - b.slot;
 }
 
 /** Above 0: `a` is the later; 0: the same incarnation and boot. */

@@ -10,6 +10,7 @@ import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "..
 import type {
   Accept,
   Commit,
+  Mark,
   NewView,
   NodeMessage,
   Propose,
@@ -81,6 +82,8 @@ export interface ClusterLog {
   readonly isOpen: boolean;
   /** The NEW-VIEW of the last view this node took part in; undefined for view 0. */
   readonly opening: Verified<NewView> | undefined;
+  /** How far this node has spoken, or knows others to have. */
+  readonly mark: Mark;
   /** Is the view open, and everything decided that it kept? */
   readonly isSettled: boolean;
   /** Does the opening of a view wait for something that this node lacks? */

@@ -10,6 +10,7 @@ import type { Decided } from "../types/effects.js";
 import type { Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
 import {
   type Accept,
+  type Mark,
   type NewView,
   type NodeMessage,
   type SuperAccept,
@@ -74,6 +75,10 @@ export class Paxos implements ClusterLog {
 
   get opening(): Verified<NewView> | undefined {
     return this.#views.opening;
+  }
+
+  get mark(): Mark {
+    return { view: this.#log.view, slot: this.#log.last };
   }
 
   get isSettled(): boolean {

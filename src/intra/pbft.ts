@@ -12,6 +12,7 @@ import { compareBallots, type Digest, type Entry, type Sequence, type Slot, type
 import {
   type Accept,
   type Commit,
+  type Mark,
   type NewView,
   type NodeMessage,
   type SuperAccept,
@@ -63,6 +64,10 @@ export class Pbft implements ClusterLog {
 
   get opening(): Verified<NewView> | undefined {
     return this.#views.opening;
+  }
+
+  get mark(): Mark {
+    return { view: this.#log.view, slot: this.#log.last };
   }
 
   get isSettled(): boolean {

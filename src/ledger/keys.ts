@@ -3,9 +3,10 @@
 // bytes is the order of heights, slots and times. Builders make keys, `describeKey` reads them back; nobody else cuts
 // keys apart.
 
-import { bool, bytes, nested, schema, u53 } from "../types/codec.js";
+import { bool, bytes, list, nested, schema, u53 } from "../types/codec.js";
 import type { AccountId, Digest, NodeIndex, PublicKey } from "../types/ids.js";
 import { fromHex, toHex } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import { certificateSchema, signedSchema } from "../types/schema.js";
 
 /** Table -> first byte of its keys. What each holds: key -> value. */
@@ -28,7 +29,7 @@ export const TABLES = {
   said: 16, // (one key) -> checkpointSchema: the newest CHECKPOINT that the node signed
   catchup: 17, // (one key) -> catchUpSchema: the node is in the middle of taking records from others
   boot: 20, // (one key) -> bootSchema: which start of this folder this is, and whether the node may take part
-  start: 21, // node -> signedSchema: the highest START of each node of the cluster
+  start: 21, // node -> signedSchema: its highest START; (no node) -> heardSchema
   incarnation: 22, // node -> incarnationSchema: how often the node has rejoined
 } as const;
 export type Table = keyof typeof TABLES;
@@ -42,6 +43,7 @@ export const progressSchema = schema({ slot: u53(1), placed: bytes(2, 32) });
 /** The first height that came from other nodes, and the checkpoint certificate up to which they come. */
 export const catchUpSchema = schema({ from: u53(1), certificate: nested(2, certificateSchema) });
 
+const markSchema = schema({ view: u53(1), slot: u53(2) });
 /** The present or last start of a folder. `rejoin`: its node has lost what it said, and is not back yet. */
 export const bootSchema = schema({
   incarnation: u53(1),
@@ -52,7 +54,10 @@ export const bootSchema = schema({
   rejoin: bool(6),
   claim: nested(7, signedSchema), // the INCARNATION request that the node waits for
   view: u53(8), // in which that was decided; meaningful once `incarnation` is its number
+  mark: nested(9, markSchema), // how far the node had spoken before the first start that was not acknowledged
 });
+/** By node of the cluster: how far this node has heard it speak. */
+export const heardSchema = schema({ marks: list(1, markSchema, limits.nodesPerClusterMax) });
 /** `number`, `time`: as of the last record. `claim`: the highest that was ever seen, recorded or not. */
 export const incarnationSchema = schema({ number: u53(1), time: u53(2), claim: nested(3, signedSchema) });
 
@@ -118,6 +123,11 @@ export function catchUpKey(): Uint8Array {
 
 export function bootKey(): Uint8Array {
   return key("boot");
+}
+
+/** In the table of starts, since it is asked about at starts. */
+export function heardKey(): Uint8Array {
+  return key("start");
 }
 
 export function startKey(node: NodeIndex): Uint8Array {

@@ -16,6 +16,7 @@ const NEVER: Boot = {
   rejoin: false,
   claim: undefined,
   view: 0,
+  mark: undefined,
 };
 
 export function bootOf(reader: Reader): Boot {
@@ -30,7 +31,9 @@ export function bootWrite(boot: Boot): Write {
 /** The process starts. The nonce has 8 random bytes. */
 export function startWrite(reader: Reader, nonce: Uint8Array): Write {
   const last = bootOf(reader);
-  return bootWrite({ ...last, boot: last.boot + 1, nonce, isStarted: false });
+  // What the folder held before a start that nobody acknowledged still tells how old it is; what it learned then hides it.
+  const mark = last.isStarted ? undefined : last.mark;
+  return bootWrite({ ...last, boot: last.boot + 1, nonce, isStarted: false, mark });
 }
 
 /** The folder is new, and its node is not: it comes back as its next incarnation. */

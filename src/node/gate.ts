@@ -3,20 +3,21 @@
 // node that has lost what it said first has its next incarnation ordered by its cluster, and waits for a view that was
 // opened without its old word, and for everything which that view kept.
 
-import { compareStarts, decodeStart, sameStart } from "../cluster/start.js";
-import { quorumOf } from "../cluster/quorum.js";
+import { quorumOf, witnessesOf } from "../cluster/quorum.js";
+import { compareMarks, compareStarts, decodeStart, sameStart } from "../cluster/start.js";
 import type { Signer } from "../crypto/signature.js";
 import type { ClusterLog } from "../intra/engine.js";
 import { startKey } from "../ledger/keys.js";
 import { CodedError } from "../types/codes.js";
 import type { Effects, Reader, Send } from "../types/effects.js";
 import { type NodeIndex, type NodeRef, showNode, toHex } from "../types/ids.js";
-import type { SignedStart, Start, Started, StartPoint, Verified } from "../types/message.js";
+import type { Mark, SignedStart, Start, Started, StartPoint, Verified } from "../types/message.js";
 import { signedSchema } from "../types/schema.js";
 import type { ClusterInfo, Topology } from "../types/topology.js";
 import { rejoinsOf } from "../viewchange/protocol.js";
 import { Timers } from "../viewchange/timers.js";
 import { type Boot, bootOf, bootWrite } from "./boot.js";
+import { Heard } from "./heard.js";
 import type { IncarnationTable } from "./incarnations.js";
 import { Rejoining } from "./rejoining.js";
 import type { Now } from "./replica.js";
@@ -46,9 +47,13 @@ export class Gate {
   /** Who has made this start durable: did it ever take part with its folder, so that it cannot have forgotten? */
   readonly #answers = new Map<NodeIndex, { readonly fresh: boolean }>();
   readonly #rejoining: Rejoining;
+  readonly #heard: Heard;
+  /** Nodes that have heard this one speak further than its folder knows. */
+  readonly #contradicting = new Set<NodeIndex>();
   #boot: Boot;
   #isOpen: boolean;
   #isPatient = true;
+  #isMarked = false;
 
   constructor(options: GateOptions) {
     const { cluster, reader, signer } = options;
@@ -56,6 +61,7 @@ export class Gate {
     this.#boot = bootOf(reader);
     this.#isOpen = signer === undefined || this.#boot.isStarted;
     this.#rejoining = new Rejoining(options);
+    this.#heard = new Heard({ self: options.self, nodes: cluster.nodes.length, reader });
     for (const { index } of cluster.nodes) {
       const row = reader.get(startKey(index));
       const signed = row === undefined ? undefined : signedSchema.decode(row);
@@ -85,7 +91,16 @@ export class Gate {
     return "enough nodes of its cluster to answer that it starts";
   }
 
+  /** At a start, when the engine has what the store has and nothing else yet. */
+  restored(): void {
+    if (this.#boot.mark === undefined) this.#boot = { ...this.#boot, mark: this.#options.engine.mark };
+  }
+
   // ---- what others say
+
+  hear(verified: Verified): void {
+    this.#heard.hear(verified);
+  }
 
   onStart({ from, message, signed }: Verified<Start>, out: Effects): void {
     const { self, table } = this.#options;
@@ -93,7 +108,10 @@ export class Gate {
     const held = this.#starts.get(message.node);
     // A folder from before the node rejoined is as old as one from before its last start.
     const isOver = message.incarnation < table.claimedBy(message.node) && !this.#isOwn(from);
-    if (!isOver && (held === undefined || compareStarts(message, held.start) > 0)) this.#hold({ message, signed }, out);
+    if (!isOver && (held === undefined || compareStarts(message, held.start) > 0)) {
+      if (message.incarnation > (held?.start.incarnation ?? 0)) this.#heard.forget(message.node);
+      this.#hold({ message, signed }, out);
+    }
     if (this.#isOwn(from)) {
       if (this.#isMine(message)) this.#answers.set(self.node, { fresh: false });
       return;
@@ -103,7 +121,9 @@ export class Gate {
     const fresh = !this.#isOpen && !this.#boot.wasStarted;
     const starts = [...this.#starts.values()].sort((a, b) => a.start.node - b.start.node);
     const { boot, nonce } = message;
-    const answer: Started = { kind: "started", cluster: self.cluster, boot, nonce, fresh, starts, rejoins: table.claims };
+    const mark = this.#heard.of(from.node);
+    const known = { starts, rejoins: table.claims };
+    const answer: Started = { kind: "started", cluster: self.cluster, boot, nonce, fresh, mark, ...known };
     out.send.push({ to: [from], message: answer });
   }
 
@@ -116,7 +136,18 @@ export class Gate {
       else this.#learn(each, out);
     }
     table.learn(message.rejoins, out.persist);
-    if (isHeld) this.#answers.set(from.node, { fresh: message.fresh });
+    if (compareMarks(message.mark, this.#point.mark) > 0) this.#onContradicted(from.node, message.mark);
+    else if (isHeld) this.#answers.set(from.node, { fresh: message.fresh });
+  }
+
+  /** So many nodes that one of them is correct have heard what this folder does not know of. */
+  #onContradicted(node: NodeIndex, { view, slot }: Mark): void {
+    const { cluster, self } = this.#options;
+    this.#contradicting.add(node);
+    if (this.#isOpen || this.#contradicting.size < witnessesOf(cluster)) return;
+    const { mark } = this.#point;
+    const why = `others have heard it vote in view ${view} up to slot ${slot}, and this data folder ends in view `;
+    throw staleStorage(showNode(self), `${why}${mark.view} at slot ${mark.slot}`);
   }
 
   /** Its own word, as somebody else has it: true if that is this very start. */
@@ -145,8 +176,8 @@ export class Gate {
   }
 
   #hold({ message, signed }: { message: StartPoint; signed: SignedStart["signed"] }, out: Effects): void {
-    const { cluster, node, incarnation, boot, nonce } = message;
-    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce }, signed });
+    const { cluster, node, incarnation, boot, nonce, mark } = message;
+    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce, mark }, signed });
     out.persist.push({ key: startKey(node), value: signedSchema.encode(signed) });
   }
 
@@ -164,7 +195,9 @@ export class Gate {
   finish(now: Now, out: Effects): boolean {
     const { signer, table, self } = this.#options;
     const recorded = table.takeRecorded();
+    this.#heard.persist(out.persist);
     if (signer === undefined) return false;
+    this.#keepMark(out);
     for (const each of recorded) {
       if (each.node === self.node) this.#setBoot(this.#rejoining.onRecorded(this.#boot, each), out);
     }
@@ -201,8 +234,8 @@ export class Gate {
   // ---- inside
 
   get #point(): StartPoint {
-    const { boot, incarnation, nonce } = this.#boot;
-    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce) };
+    const { boot, incarnation, nonce, mark = NO_MARK } = this.#boot;
+    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), mark };
   }
 
   /** Crash nodes go on until all have heard: only then is a single answer enough to know of it. */
@@ -259,6 +292,13 @@ export class Gate {
     send.push({ to, message: { kind: "start", ...this.#point } });
   }
 
+  /** Durable before it is said, so that a later start says the same. */
+  #keepMark(out: Effects): void {
+    if (this.#isMarked) return;
+    this.#isMarked = true;
+    out.persist.push(bootWrite(this.#boot));
+  }
+
   #askToRejoin(now: Now, out: Effects): void {
     this.#setBoot(this.#rejoining.ask(this.#boot, now, out), out);
   }
@@ -276,6 +316,8 @@ export class Gate {
     }
   }
 }
+
+const NO_MARK: Mark = { view: 0, slot: 0 };
 
 /** What binds a node that says it. */
 const BINDING: ReadonlySet<Send["message"]["kind"]> = new Set<Send["message"]["kind"]>([

@@ -141,6 +141,7 @@ export class Replica {
       isKnown: (digest) => this.coordinator.body(digest) !== undefined || this.#isRecorded(digest),
     });
     this.#restore(restored);
+    this.#gate.restored();
     const { intraMs } = topology.timers;
     this.#viewWatch = new ViewWatch({ self, members, coordinator: this.coordinator, intraMs });
     this.#alarms = new Alarms({
@@ -289,6 +290,7 @@ export class Replica {
   #onMessage(now: Now, verified: Verified, out: Effects): void {
     const { message } = verified;
     if (this.#alarms.hold(now, verified)) return;
+    this.#gate.hear(verified);
     this.#catchUp.heard(verified);
     this.#viewWatch.heard(verified, now.tick, out.send);
     switch (message.kind) {

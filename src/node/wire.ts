@@ -98,9 +98,9 @@ export function bodyOf(message: Message): Uint8Array {
     case "start":
       return encodeStart(message);
     case "started": {
-      const { starts, rejoins, nonce, ...rest } = message;
+      const { starts, rejoins, nonce, mark, ...rest } = message;
       const signed = { starts: starts.map((each) => each.signed), rejoins: rejoins.map((each) => each.signed) };
-      return startedSchema.encode({ ...rest, nonce: fromHex(nonce), ...signed });
+      return startedSchema.encode({ ...rest, ...mark, nonce: fromHex(nonce), ...signed });
     }
     case "reply":
       return replySchema.encode(message);
@@ -205,12 +205,12 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
       return start === undefined ? "malformed" : { kind, ...start };
     }
     case "started": {
-      const { cluster: id, boot, nonce, fresh, ...signed } = startedSchema.decode(body);
+      const { cluster: id, boot, nonce, fresh, view, slot, ...signed } = startedSchema.decode(body);
       const cluster = id as ClusterId;
       const starts = signed.starts.map(signedStart);
       const rejoins = decodeClaims(signed.rejoins, cluster);
       if (!starts.every((each) => each !== undefined) || rejoins === undefined) return "malformed";
-      return { kind, cluster, boot, nonce: toHex(nonce), fresh, starts, rejoins };
+      return { kind, cluster, boot, nonce: toHex(nonce), fresh, mark: { view, slot }, starts, rejoins };
     }
     case "request":
     case "reply":

@@ -6,6 +6,7 @@ import { primaryOf } from "../cluster/quorum.js";
 import type { ClusterId } from "../types/ids.js";
 import { unreachable } from "../types/message.js";
 import type { ClusterInfo } from "../types/topology.js";
+import { keepOldDisk, loseDisk } from "./disks.js";
 import type { Draw } from "./draw.js";
 import type { EventQueue } from "./events.js";
 import type { SimHost } from "./host.js";
@@ -151,6 +152,10 @@ export class Nemesis {
       case "gale":
         network.weather = GALE;
         return { what: "everywhere", heal: () => (network.weather = this.#calmWeather) };
+      case "lose-disk":
+        return loseDisk(hosts, draw);
+      case "old-disk":
+        return keepOldDisk(hosts, draw);
       case "clock-jump": {
         host.skewMs = draw.integer([-SKEW_MAX_MS, SKEW_MAX_MS]);
         return { what: `${host.name} to ${host.skewMs} ms`, heal: () => undefined };

@@ -5,14 +5,15 @@
 import { decodeBlock } from "../cluster/block.js";
 import type { Signer } from "../crypto/signature.js";
 import { MemoryStore } from "../ledger/memory.js";
-import { startWrite } from "../node/boot.js";
+import { rejoinWrite, startWrite } from "../node/boot.js";
 import { Ingress } from "../node/ingress.js";
 import { expiredReplies } from "../node/prune.js";
 import { type Now, Replica } from "../node/replica.js";
 import { genesisWrites, restore } from "../node/restore.js";
 import { runTurn, type TurnContext, type TurnPlan } from "../node/turn.js";
 import type { Block } from "../types/block.js";
-import type { Event } from "../types/effects.js";
+import { CodedError } from "../types/codes.js";
+import type { Event, Write } from "../types/effects.js";
 import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { ClusterInfo, NodeInfo } from "../types/topology.js";
@@ -21,6 +22,9 @@ import type { Draw } from "./draw.js";
 import type { Endpoint, Frame } from "./network.js";
 import type { Outgoing, SimNode, Villain, VillainContext } from "./observer.js";
 import { type CrashPoint, START, type Surroundings } from "./surroundings.js";
+
+/** All that a store holds. */
+export type Rows = ReturnType<MemoryStore["rows"]>;
 
 export interface SimHostOptions {
   readonly surroundings: Surroundings;
@@ -38,6 +42,8 @@ export interface SimHostOptions {
 const DOOM_MS = 300;
 const TOPOLOGY_TEXT = "# A simulated network has no topology file.\n";
 const START_NONCE_BYTES = 8;
+/** Until somebody has read why a node stopped. */
+const OPERATOR_MS = 500;
 /** A timer that is due again at once fires in the next millisecond, as the platform's do. */
 const TIMER_MIN_MS = 1;
 
@@ -52,6 +58,8 @@ export class SimHost implements SimNode {
   readonly disk = new Disk(new MemoryStore());
   running: { readonly replica: Replica; readonly ingress: Ingress } | undefined;
   skewMs: number;
+  /** It has lost what it said, knows or does not know it, and does not take part again yet. */
+  amnesia: "unaware" | "recovering" | undefined;
   /** Added to every write: a disk that has become slow. */
   diskExtraMs = 0;
   readonly #surroundings: Surroundings;
@@ -157,6 +165,26 @@ export class SimHost implements SimNode {
     queue.after(this.#draw.number(tempo.bootMs), () =>
       this.running === undefined && life === this.#life ? this.boot() : undefined,
     );
+  }
+
+  /** Dies, and its folder is empty, or what it was when `past` was taken. The operator knows of it, or does not. */
+  loseDisk({ past, isKnown }: { readonly past: Rows | undefined; readonly isKnown: boolean }): void {
+    this.crash();
+    this.amnesia = isKnown ? "recovering" : "unaware";
+    const first = genesisWrites(this.#surroundings.context.topology, this.info.cluster, TOPOLOGY_TEXT);
+    if (isKnown) this.#renew([...first, rejoinWrite()]);
+    else this.#renew(past?.map(([key, value]) => ({ key, value })) ?? first);
+    this.#surroundings.onLost(this);
+  }
+
+  /** What `sharper node recover` does. */
+  #recover(): void {
+    if (this.amnesia === "unaware") this.loseDisk({ past: undefined, isKnown: true });
+    this.restart();
+  }
+
+  #renew(rows: readonly Write[]): void {
+    this.disk.write([...this.store.rows().map(([key]) => ({ key, value: undefined })), ...rows], { sync: true });
   }
 
   /** Dies in its next turn, at that point. */
@@ -273,6 +301,7 @@ export class SimHost implements SimNode {
     const life = this.#life;
     this.disk.write(plan.persist, { sync: true });
     onTurn(this, plan);
+    if (plan.notes.some(({ kind }) => kind === "takes-part")) this.amnesia = undefined;
     if (this.#doom === "between") this.crash();
     if (life !== this.#life) return;
     this.#send(plan);
@@ -317,6 +346,11 @@ export class SimHost implements SimNode {
   #break(error: unknown): void {
     this.#life++;
     this.#forget();
+    if (this.amnesia === "unaware" && error instanceof CodedError) {
+      this.#surroundings.onRefused(this, error.code);
+      this.#surroundings.queue.after(OPERATOR_MS, () => this.#recover());
+      return;
+    }
     this.#surroundings.onBroken(this, error);
   }
 

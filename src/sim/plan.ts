@@ -30,6 +30,8 @@ export const FAULTS = [
   "slow-disk",
   "gale",
   "clock-jump",
+  "lose-disk",
+  "old-disk",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 

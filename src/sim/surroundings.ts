@@ -40,6 +40,9 @@ export interface Surroundings {
   readonly onTurn: (host: SimHost, plan: TurnPlan) => void;
   readonly onCrash: (host: SimHost) => void;
   readonly onStart: (host: SimHost) => void;
+  readonly onLost: (host: SimHost) => void;
+  /** It stopped, since it found that its folder is not what it should be. */
+  readonly onRefused: (host: SimHost, code: string) => void;
   /** An invariant of the node's own broke: its process would have ended. */
   readonly onBroken: (host: SimHost, error: unknown) => void;
   readonly onRejected: (host: SimHost, code: string, from: PublicKey, kind: string) => void;

@@ -266,6 +266,10 @@ export class World implements SimWorld {
         this.#note(`${host.name} is up at height ${host.running?.replica.height}`);
         for (const checker of this.#checkers) checker.onStart?.(host);
       },
+      onLost: (host) => {
+        for (const checker of this.#checkers) checker.onLost?.(host);
+      },
+      onRefused: (host, code) => this.#note(`${host.name} stops: ${code}`),
       onBroken: (host, error) => {
         const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
         // A byzantine node's own troubles are nobody's.

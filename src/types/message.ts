@@ -203,6 +203,12 @@ export interface NewView {
   readonly original: Signed | undefined;
 }
 
+/** How far a node has spoken in its cluster's log: the highest view, and in it the highest slot. */
+export interface Mark {
+  readonly view: View;
+  readonly slot: Slot;
+}
+
 /** One start of a node's process: of two with one incarnation and boot, one has a copy of the other's folder. */
 export interface StartPoint {
   readonly cluster: ClusterId;
@@ -211,6 +217,8 @@ export interface StartPoint {
   readonly boot: number;
   /** 16 hex digits. */
   readonly nonce: string;
+  /** As the node's folder had it before the start. */
+  readonly mark: Mark;
 }
 
 /** The node is about to take part, and asks whether anyone knows of a later start. */
@@ -226,6 +234,8 @@ export interface Started {
   readonly nonce: string;
   /** The sender has never taken part with its data folder: it may have forgotten. */
   readonly fresh: boolean;
+  /** As the sender has heard it from the node that asks. */
+  readonly mark: Mark;
   /** The highest START that the sender holds of each node of its cluster; ascending by node. */
   readonly starts: readonly SignedStart[];
   /** The newest incarnation of each node that the sender knows of; ascending by node. */

@@ -181,6 +181,8 @@ export const startSchema = schema({
   incarnation: u53(3),
   boot: u53(4),
   nonce: bytes(5, NONCE_BYTES),
+  view: u53(6),
+  slot: u53(7),
 });
 export const startedSchema = schema({
   boot: u53(1),
@@ -189,6 +191,8 @@ export const startedSchema = schema({
   starts: list(4, signedSchema, limits.nodesPerClusterMax),
   rejoins: list(5, signedSchema, limits.nodesPerClusterMax),
   cluster: u32(6),
+  view: u53(7),
+  slot: u53(8),
 });
 
 // ---- clients

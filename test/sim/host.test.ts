@@ -37,6 +37,8 @@ async function stage() {
     onTurn: (_host, turn) => void plans.push(turn),
     onCrash: () => undefined,
     onStart: () => void starts++,
+    onLost: () => undefined,
+    onRefused: () => undefined,
     onBroken: (_host, error) => {
       throw error;
     },
