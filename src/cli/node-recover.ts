@@ -9,8 +9,8 @@ import { openLevelStore, openLevelStoreOfAny } from "../ledger/level.js";
 import { rejoinWrite } from "../node/boot.js";
 import { genesisWrites } from "../node/restore.js";
 import { CodedError } from "../types/codes.js";
-import { type CommonOptions, ExitCode, printJson } from "./output.js";
 import { findNode, readNodeKey } from "./node-identity.js";
+import { type CommonOptions, ExitCode, printJson } from "./output.js";
 
 export interface RecoverOptions extends CommonOptions {
   readonly topology: string;

@@ -141,11 +141,7 @@ function checkRejoin(
   return { ok: true, value: { operations: [{ kind: "rejoin", ...rejoin, cluster }], clusters: [cluster] } };
 }
 
-function checkOperation({
-  open,
-  debits,
-  credits,
-}: Operation): Decoded<Exclude<BlockOperation, { kind: "rejoin" }>> {
+function checkOperation({ open, debits, credits }: Operation): Decoded<Exclude<BlockOperation, { kind: "rejoin" }>> {
   if (open !== "") {
     if (debits.length > 0 || credits.length > 0) return { ok: false, code: "malformed" };
     return isAccountId(open)
@@ -178,7 +174,10 @@ function checkPostings(postings: readonly Posting[]): Decoded<bigint> {
   return { ok: true, value: sum };
 }
 
-function involvedClusters(operation: Exclude<BlockOperation, { kind: "rejoin" }>, topology: Topology): readonly ClusterId[] {
+function involvedClusters(
+  operation: Exclude<BlockOperation, { kind: "rejoin" }>,
+  topology: Topology,
+): readonly ClusterId[] {
   if (operation.kind === "open") return [clusterOfAccount(topology, operation.account)];
   const clusters: ClusterId[] = [];
   for (const { account } of operation.debits) add(clusters, clusterOfAccount(topology, account));

@@ -156,7 +156,8 @@ export class Gate {
     const order = compareStarts(start, this.#point);
     if (order < 0) return false;
     const name = showNode(this.#options.self);
-    if (order === 0 || this.#isOpen) {
+    // An empty folder begins to count anew, and so comes upon the same number.
+    if ((order === 0 && this.#boot.wasStarted) || this.#isOpen) {
       throw new CodedError(
         "duplicate-identity",
         `another process runs as ${name}, with its key and a copy of its data folder; stop one of them, and let the ` +

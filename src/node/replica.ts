@@ -113,7 +113,16 @@ export class Replica {
     const { engine } = this.coordinator;
     this.#catchUp = new CatchUp({ ...options, engine, recorder: this.#recorder, table });
     const isBehind = () => this.#catchUp.isBehind;
-    this.#gate = new Gate({ topology, cluster: this.#own, self, reader, engine, table, signer: options.signer, isBehind });
+    this.#gate = new Gate({
+      topology,
+      cluster: this.#own,
+      self,
+      reader,
+      engine,
+      table,
+      signer: options.signer,
+      isBehind,
+    });
     if (!this.#gate.isOpen) this.coordinator.engine.step({ kind: "gate" });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({

@@ -4,8 +4,8 @@
 import type { CertificateContext } from "../cluster/certificate.js";
 import { checkCertificate } from "../cluster/certificate.js";
 import { provenCheckpoint } from "../cluster/checkpoint.js";
-import { countedReports, isClaimSigned } from "../cluster/rejoin.js";
 import { isQuorum, primaryOf, quorumOf, sameVote } from "../cluster/quorum.js";
+import { countedReports, isClaimSigned } from "../cluster/rejoin.js";
 import { signingBytes } from "../crypto/signature.js";
 import type { Rejection } from "../types/codes.js";
 import type { Decided } from "../types/effects.js";
@@ -64,7 +64,8 @@ function isJustified({ cluster, view, changes, rejoins }: NewView, context: Cert
     if (before !== undefined && before.message.node >= message.node) return false;
     return (
       !isOver(message) &&
-      isSigned(signed, { kind: carriage["view-change"].number, by: message }, context) && isProven(message, context)
+      isSigned(signed, { kind: carriage["view-change"].number, by: message }, context) &&
+      isProven(message, context)
     );
   });
 }

@@ -3,8 +3,8 @@
 // computes again what it keeps and refuses one that differs.
 
 import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
-import { countedReports } from "../cluster/rejoin.js";
 import { primaryOf, quorumOf, sameVote, witnessesOf } from "../cluster/quorum.js";
+import { countedReports } from "../cluster/rejoin.js";
 import type { Digest, NodeIndex, NodeRef, View } from "../types/ids.js";
 import type { NewView, SignedChange, Verified, ViewChange, ViewMessage } from "../types/message.js";
 import { type Kept, keep } from "./keep.js";

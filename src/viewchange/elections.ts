@@ -3,8 +3,8 @@
 // Which entries that keeps is keep.ts's business.
 
 import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
-import { newestClaims } from "../cluster/rejoin.js";
 import { primaryOf, quorumOf } from "../cluster/quorum.js";
+import { newestClaims } from "../cluster/rejoin.js";
 import type { Digest, NodeIndex, NodeRef, View } from "../types/ids.js";
 import type { NewView, Prepare, Verified, ViewMessage, ViewPromise } from "../types/message.js";
 import { keep, type Report } from "./keep.js";

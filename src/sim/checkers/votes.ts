@@ -7,13 +7,13 @@ import { noOpBlock } from "../../cluster/block.js";
 import { recordKey, verdictKey } from "../../ledger/keys.js";
 import { decodeRecord, recordHash } from "../../ledger/records.js";
 import { bootOf } from "../../node/boot.js";
+import type { TurnPlan } from "../../node/turn.js";
 import type { Digest, Entry, Slot, View } from "../../types/ids.js";
 import { unreachable } from "../../types/message.js";
-import type { TurnPlan } from "../../node/turn.js";
 import type { Checker, MakeChecker, SimNode } from "../observer.js";
 import { DurableLog } from "./durable.js";
 import { type Statement, sameThing, showEntry } from "./facts.js";
-import { historyOf } from "./history.js";
+import { historyOf, type Turn } from "./history.js";
 import { type Reason, reporter } from "./report.js";
 
 export const makeVotes: MakeChecker = (world, report): Checker => {
@@ -34,12 +34,17 @@ export const makeVotes: MakeChecker = (world, report): Checker => {
   }
 
   /** It may take part again when its cluster has ordered its next incarnation, and not before. */
-  function checkReturn(node: SimNode, plan: TurnPlan): void {
-    if (!plan.notes.some(({ kind }) => kind === "takes-part")) return;
+  function checkReturn(node: SimNode, plan: TurnPlan, { said }: Pick<Turn, "said">): void {
+    if (!plan.notes.some(({ kind }) => kind === "takes-part")) {
+      const word = said.find(({ kind }) => kind === "vote" || kind === "commit" || kind === "checkpoint");
+      if (word !== undefined) violated(`${node.name} says ${word.kind}, having lost what it said before`);
+      return;
+    }
     lost.delete(node.name);
     const { incarnation } = bootOf(node.store);
     const last = incarnations.get(node.name) ?? 0;
-    if (incarnation <= last) violated(`${node.name} takes part as incarnation ${incarnation}, having lost what it said`);
+    if (incarnation <= last)
+      violated(`${node.name} takes part as incarnation ${incarnation}, having lost what it said`);
     incarnations.set(node.name, incarnation);
   }
 
@@ -47,7 +52,7 @@ export const makeVotes: MakeChecker = (world, report): Checker => {
     onTurn(node, plan) {
       const turn = history.take(node, plan);
       if (turn === undefined) return;
-      if (lost.has(node.name)) checkReturn(node, plan);
+      if (lost.has(node.name)) checkReturn(node, plan, turn);
       const voter = voterOf(node);
       voter.log.write(turn);
       for (const statement of turn.said) voter.hear(statement);
