@@ -1,4 +1,5 @@
-// Which node of a topology a command is about, and whether the key is that node's: refused before anything is opened.
+// Which node of a topology a command is about, and whether the key is that node's: refused before anything is
+// opened.
 
 import { readKeyFile } from "../crypto/keys.js";
 import { CodedError } from "../types/codes.js";

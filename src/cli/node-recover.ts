@@ -1,6 +1,6 @@
-// `sharper node recover` puts the data folder of a node aside that was damaged, lost or is an old copy, and makes a new
-// one that knows it: at the next start the node takes what it lacks from its peers, has its cluster order its next
-// incarnation, and only then takes part again (protocol 6). Nothing is ever deleted.
+// `sharper node recover` puts the data folder of a node aside that was damaged, lost or is an old copy, and makes a
+// new one that knows it: at the next start the node takes what it lacks from its peers, has its cluster order its
+// next incarnation, and only then takes part again (protocol 6). Nothing is ever deleted.
 
 import { existsSync } from "node:fs";
 import { readFile, rename } from "node:fs/promises";
@@ -43,8 +43,8 @@ export async function recoverNode(options: RecoverOptions): Promise<ExitCode> {
   process.stdout.write(
     `${aside === undefined ? `${path} was not there` : `moved ${path} to ${aside}, which nothing needs any more`}\n` +
       `made a new data folder at ${path}\n` +
-      `start ${node.id} as before: it takes its ledger from its cluster, asks it for a new incarnation, and votes again\n` +
-      "as soon as the others have ordered that; until then it counts as one of the nodes that may fail\n",
+      `start ${node.id} as before: it takes its ledger from its cluster, asks it for a new incarnation, and votes\n` +
+      "again when the others have ordered that; until then it counts as one of the nodes that may fail\n",
   );
   return ExitCode.ok;
 }

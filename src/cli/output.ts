@@ -152,7 +152,7 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code = "", path, message = "" } = rootOf(error);
   if (code.startsWith("LEVEL_")) {
-    return `the data cannot be read: ${message}; keep the folder aside and start with an empty one`;
+    return `the data cannot be read: ${message}; for a node's, see sharper node recover`;
   }
   const meaning = systemMeanings.get(code);
   return meaning === undefined ? message : `${path ?? "what was given"} ${meaning}`;

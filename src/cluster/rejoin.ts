@@ -1,6 +1,6 @@
 // A node's own word that it has lost what it said (protocol 6), apart from the log: the signed request of an
-// INCARNATION. It proves itself, so whoever has met one may show it to others. Also which reports for a new view still
-// count when some are known.
+// INCARNATION. It proves itself, so whoever has met one may show it to others. Also which reports for a new view
+// still count when some are known.
 
 import { signingBytes } from "../crypto/signature.js";
 import { CodecError } from "../types/codec.js";

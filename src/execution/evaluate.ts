@@ -20,7 +20,7 @@ export interface Evaluation {
   readonly consumed: readonly { readonly request: Request; readonly first: number }[];
 }
 
-/** The state that a block meets. Ids and incarnations are added to it at once, accounts are changed by `settle`'s outcome only. */
+/** The state that a block meets. Ids and incarnations are added to it at once, accounts only by `settle`'s outcome. */
 export interface EvaluationState {
   readonly isClient: (key: PublicKey) => boolean;
   readonly ids: Pick<ConsumedIds, "has" | "add">;

@@ -1,5 +1,5 @@
-// How often each node of the cluster has rejoined (protocol 6), as part of the state: what a record says of it is judged
-// like any other operation, and every node and every audit comes to the same numbers.
+// How often each node of the cluster has rejoined (protocol 6), as part of the state: what a record says of it is
+// judged like any other operation, and every node and every audit comes to the same numbers.
 
 import { digestOf } from "../crypto/hash.js";
 import { schema, u53 } from "../types/codec.js";

@@ -9,12 +9,12 @@ import type { Rejection } from "../types/codes.js";
 import { type Digest, type Entry, NO_SEQUENCE, type NodeRef, type Sequence, type Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { type Accept, carriage, type Propose, type SuperAccept, type Verified } from "../types/message.js";
-import type { LogEntry, Statement, StoredSlot } from "../types/schema.js";
+import type { Statement, StoredSlot } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { type EngineStep, type Routes, rejected } from "./engine.js";
 import type { Log } from "./log.js";
+import { beginVoting, type Resuming, restoreSlot } from "./resume.js";
 import type { SlotState } from "./slot.js";
-import { entryOfStored } from "./stored.js";
 
 /** What differs between failure models when a proposal is made or met. */
 export interface Voting {
@@ -349,60 +349,19 @@ export class Ordering {
 
   // ---- start
 
-  /** Takes back what this node had made durable: from here on it contradicts nothing it said (protocol 6). */
+  /** Takes back what this node had made durable (resume.ts). */
   restore(step: EngineStep, stored: StoredSlot): void {
-    const log = this.#log;
-    const state = log.slot(stored.slot);
-    if (state === undefined) return;
-    const take = (entry: LogEntry | undefined) => (entry === undefined ? undefined : entryOfStored(log.cluster, entry));
-    const selfAssigned = take(stored.selfAssigned);
-    const accepted = take(stored.accepted);
-    const committed = take(stored.committed);
-    state.proposal =
-      stored.proposal === undefined || accepted === undefined
-        ? undefined
-        : { entry: accepted, statement: stored.proposal };
-    const isPresent = (entry: Entry | undefined) => log.isOpen && log.present(entry) !== undefined;
-    if (selfAssigned !== undefined && isPresent(selfAssigned)) {
-      if (this.#isInOffice) log.choose(state, selfAssigned);
-      log.recordSelfAssigned(state, selfAssigned);
-    } else state.selfAssigned = selfAssigned;
-    if (accepted !== undefined && isPresent(accepted)) {
-      log.choose(state, accepted);
-      log.accept(state, accepted);
-    } else state.accepted = accepted;
-    if (committed !== undefined && isPresent(committed)) log.prepare(state, committed, stored.prepared);
-    else if (committed !== undefined) {
-      state.committed = committed;
-      state.prepared = { entry: committed, proof: stored.prepared };
-    }
-    const decided = take(stored.decided);
-    if (decided === undefined || stored.certificate === undefined) {
-      step.changed.add(stored.slot);
-      // Said again: this node's own count of votes was lost as well.
-      this.#castOwn(step, state);
-      return;
-    }
-    const decision = { entry: decided, certificate: stored.certificate };
-    if (log.decide(state, decision)) step.decided.push(decision);
+    restoreSlot(step, stored, this.#resuming);
   }
 
-  /** The node may take part from now on: it says what it had said of undecided slots, and watches them. */
-  begin(step: EngineStep): void {
-    const log = this.#log;
-    for (let slot = log.frontier.slot + 1; slot <= log.last; slot++) {
-      const state = log.peek(slot);
-      if (state === undefined || state.decided !== undefined) continue;
-      step.changed.add(slot);
-      this.#castOwn(step, state);
-    }
+  /** The node may take part from now on, or not yet. */
+  setGate(step: EngineStep, isGated: boolean): void {
+    this.#log.isGated = isGated;
+    if (!isGated) beginVoting(step, this.#resuming);
   }
 
-  #castOwn(step: EngineStep, { accepted, selfAssigned }: SlotState): void {
-    const accept = accepted ?? selfAssigned;
-    if (accept !== undefined && this.#log.takesPart && this.#log.present(accept) !== undefined) {
-      this.#voting.cast(step, accept);
-    }
+  get #resuming(): Resuming {
+    return { log: this.#log, isInOffice: this.#isInOffice, cast: (step, entry) => this.#voting.cast(step, entry) };
   }
 }
 

@@ -82,7 +82,7 @@ export class Paxos implements ClusterLog {
   }
 
   get isSettled(): boolean {
-    return this.#log.isOpen && this.#log.frontier.slot >= this.#log.top;
+    return this.#log.isSettled;
   }
 
   get isWaiting(): boolean {
@@ -185,12 +185,8 @@ export class Paxos implements ClusterLog {
         this.#ordering.restore(step, event.slot);
         break;
       case "gate":
-        this.#log.isGated = true;
-        break;
       case "begin":
-        this.#log.isGated = false;
-        step.view = "opened";
-        this.#ordering.begin(step);
+        this.#ordering.setGate(step, event.kind === "gate");
         break;
       default:
         unreachable(event);

@@ -27,9 +27,16 @@ import { Ordering, statementOf } from "./ordering.js";
 import type { EngineOptions } from "./paxos.js";
 import { Placements } from "./placements.js";
 import { preparedProof } from "./proof.js";
-import type { SlotState } from "./slot.js";
+import { isAbove, type SlotState } from "./slot.js";
 import { storedSlot } from "./stored.js";
 import { Views } from "./views.js";
+
+interface Repeated {
+  readonly verified: Verified<Accept | SuperAccept | Commit>;
+  readonly state: SlotState;
+  readonly tally: Tally;
+  readonly entry: Entry;
+}
 
 export class Pbft implements ClusterLog {
   readonly #options: EngineOptions;
@@ -71,7 +78,7 @@ export class Pbft implements ClusterLog {
   }
 
   get isSettled(): boolean {
-    return this.#log.isOpen && this.#log.frontier.slot >= this.#log.top;
+    return this.#log.isSettled;
   }
 
   get isWaiting(): boolean {
@@ -172,12 +179,8 @@ export class Pbft implements ClusterLog {
         this.#ordering.restore(step, event.slot);
         break;
       case "gate":
-        this.#log.isGated = true;
-        break;
       case "begin":
-        this.#log.isGated = false;
-        step.view = "opened";
-        this.#ordering.begin(step);
+        this.#ordering.setGate(step, event.kind === "gate");
         break;
       default:
         unreachable(event);
@@ -214,8 +217,7 @@ export class Pbft implements ClusterLog {
   }
 
   forget(stable: StablePoint): readonly Slot[] {
-    this.#ordering.forget(stable.slot);
-    this.#placements.forget(stable.slot);
+    for (const each of [this.#ordering, this.#placements]) each.forget(stable.slot);
     return this.#log.forget(stable);
   }
 
@@ -354,20 +356,7 @@ export class Pbft implements ClusterLog {
   }
 
   /** A node's second vote in one ballot: either the same again, or a lie. */
-  #onRepeated(
-    step: EngineStep,
-    {
-      verified,
-      state,
-      tally,
-      entry,
-    }: {
-      readonly verified: Verified<Accept | SuperAccept | Commit>;
-      readonly state: SlotState;
-      readonly tally: Tally;
-      readonly entry: Entry;
-    },
-  ): void {
+  #onRepeated(step: EngineStep, { verified, state, tally, entry }: Repeated): void {
     const { from, message } = verified;
     const said = tally.voteOf(message.node, entry);
     if (said !== undefined && !sameEntry(said, entry)) rejected(step, "conflict", verified);
@@ -383,8 +372,7 @@ export class Pbft implements ClusterLog {
     if (count === undefined) return this.#onRepeated(step, { verified, state, tally: state.commits, entry });
     const quorum = quorumOf(this.#options.cluster);
     if (state.decided !== undefined || count.voters.size < quorum) return;
-    const certificate = { cluster: entry.cluster, commits: proofOf(count, quorum) };
-    this.#decide(step, { entry, certificate });
+    this.#decide(step, { entry, certificate: { cluster: entry.cluster, commits: proofOf(count, quorum) } });
   }
 
   #onTimer(step: EngineStep, slot: Slot): void {
@@ -394,9 +382,8 @@ export class Pbft implements ClusterLog {
     const accept = this.#log.present(state?.accepted) ?? this.#log.present(state?.selfAssigned);
     if (this.#log.takesPart && accept !== undefined && state?.decided === undefined) this.#cast(step, accept);
     const committed = this.#log.present(state?.committed);
-    if (committed === undefined || state?.decided !== undefined) return;
-    const body = this.#log.body(committed.digest);
-    if (body === undefined) return;
+    const body = committed === undefined ? undefined : this.#log.body(committed.digest);
+    if (committed === undefined || body === undefined || state?.decided !== undefined) return;
     step.send.push({ to: this.#options.routes.involved(body.clusters), message: this.#commitFor(committed) });
   }
 
@@ -410,8 +397,4 @@ export class Pbft implements ClusterLog {
     step.decided.push(decided);
     this.#ordering.retry(step, entry.slot + 1);
   }
-}
-
-function isAbove(entry: Entry, committed: Entry | undefined): boolean {
-  return committed === undefined || compareBallots(committed, entry) < 0;
 }

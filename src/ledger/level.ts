@@ -126,8 +126,8 @@ class LevelStore implements Store {
     if (sealed.length >= CHECKSUM_BYTES && readChecksum(sealed) === checksum(key, value)) return value;
     throw new CodedError(
       "store-corrupt",
-      `${describeKey(key)} in ${this.#path} does not match its checksum; keep the folder aside and start with ` +
-        "an empty one",
+      `${describeKey(key)} in ${this.#path} does not match its checksum; \`sharper node recover\` sets the folder ` +
+        "aside and lets the node come back",
     );
   }
 }
@@ -154,7 +154,7 @@ async function openLevel(path: string, create: boolean): Promise<Level> {
       throw new CodedError("store-locked", `${path} is in use by a running node or tool; stop it first`);
     }
     if (code === "LEVEL_CORRUPTION") {
-      throw new CodedError("store-corrupt", `${path} is damaged: ${cause?.message}; keep it aside and start anew`);
+      throw new CodedError("store-corrupt", `${path} is damaged: ${cause?.message}; see sharper node recover`);
     }
     throw error;
   }

@@ -1,6 +1,6 @@
-// The row that tells one start of a node from another (protocol 6), and what may be said with it: written anew before
-// anything else at every start of the process, and by `sharper node recover` into the folder of a node that has lost
-// what it said.
+// The row that tells one start of a node from another (protocol 6), and what may be said with it: written anew
+// before anything else at every start of the process, and by `sharper node recover` into the folder of a node that
+// has lost what it said.
 
 import { bootKey, bootSchema } from "../ledger/keys.js";
 import type { Reader, Write } from "../types/effects.js";
@@ -31,7 +31,7 @@ export function bootWrite(boot: Boot): Write {
 /** The process starts. The nonce has 8 random bytes. */
 export function startWrite(reader: Reader, nonce: Uint8Array): Write {
   const last = bootOf(reader);
-  // What the folder held before a start that nobody acknowledged still tells how old it is; what it learned then hides it.
+  // What the folder held before a start that nobody acknowledged tells how old it is; what it learned since hides that.
   const mark = last.isStarted ? undefined : last.mark;
   return bootWrite({ ...last, boot: last.boot + 1, nonce, isStarted: false, mark });
 }

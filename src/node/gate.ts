@@ -1,7 +1,7 @@
-// Who may take part after a start (protocol 6). A node says START with the number of its boot, and takes part when so
-// many of its cluster have made that durable that no later start of its own can have been forgotten by all of them. A
-// node that has lost what it said first has its next incarnation ordered by its cluster, and waits for a view that was
-// opened without its old word, and for everything which that view kept.
+// Who may take part after a start (protocol 6). A node says START with the number of its boot, and takes part when
+// so many of its cluster have made that durable that no later start of its own can have been forgotten by all of
+// them. A node that has lost what it said first has its next incarnation ordered by its cluster, and waits for a
+// view that was opened without its old word, and for everything which that view kept.
 
 import { quorumOf, witnessesOf } from "../cluster/quorum.js";
 import { compareMarks, compareStarts, decodeStart, sameStart } from "../cluster/start.js";
@@ -30,7 +30,7 @@ export interface GateOptions {
   readonly engine: ClusterLog;
   readonly table: IncarnationTable;
   /** Undefined: the node takes part without asking anybody. */
-  readonly signer: Signer | undefined;
+  readonly signer?: Signer | undefined;
   /** Does the node know that it lacks records? */
   readonly isBehind: () => boolean;
 }
@@ -99,7 +99,7 @@ export class Gate {
   // ---- what others say
 
   hear(verified: Verified): void {
-    this.#heard.hear(verified);
+    this.#heard.hear(verified, this.#starts.get(verified.from.node)?.start.incarnation ?? 0);
   }
 
   onStart({ from, message, signed }: Verified<Start>, out: Effects): void {
@@ -213,6 +213,7 @@ export class Gate {
     this.#watch("patience", !this.#isOpen && this.#hasQuorum && this.#isPatient, now);
     if (this.#isOpen || !isNumbered || !this.#isAnswered || !this.#isBack) return false;
     this.#isOpen = true;
+    out.notes.push({ kind: "takes-part" });
     this.#setBoot({ ...this.#boot, isStarted: true, wasStarted: true, rejoin: false }, out);
     return true;
   }
@@ -336,7 +337,7 @@ const BINDING: ReadonlySet<Send["message"]["kind"]> = new Set<Send["message"]["k
 function staleStorage(name: string, why: string): CodedError {
   return new CodedError(
     "stale-storage",
-    `the data folder of ${name} is an old copy, or empty: ${why}. What the node has said since is not in it, so it may ` +
-      "not take part with it; `sharper node recover` lets it come back",
+    `the data folder of ${name} is an old copy, or empty: ${why}. What the node has said since is not in it, so it ` +
+      "may not take part with it; `sharper node recover` lets it come back",
   );
 }

@@ -1,5 +1,6 @@
-// How far a node has heard each node of its cluster speak (protocol 6): the highest view, and in it the highest slot, of
-// anything that binds the speaker. Who comes back from an old copy of its folder does not know of it, and is told so.
+// How far a node has heard each node of its cluster speak (protocol 6): the highest view, and in it the highest
+// slot, of anything that binds the speaker. Who comes back from an old copy of its folder does not know of it, and
+// is told so.
 
 import { compareMarks } from "../cluster/start.js";
 import { heardKey, heardSchema } from "../ledger/keys.js";
@@ -25,8 +26,10 @@ export class Heard {
     return this.#marks[node] ?? NOTHING;
   }
 
-  hear({ from, message }: Verified): void {
+  /** `incarnation`: that of the speaker, as far as it is known here. What an older one said does not bind it. */
+  hear({ from, message }: Verified, incarnation: number): void {
     if (from.cluster !== this.#self.cluster || from.node === this.#self.node) return;
+    if ("incarnation" in message && message.incarnation < incarnation) return;
     const mark = markOf(message, this.#self);
     if (mark === undefined || compareMarks(mark, this.of(from.node)) <= 0) return;
     this.#marks[from.node] = mark;

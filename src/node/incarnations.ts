@@ -1,6 +1,6 @@
-// How often each node of the cluster has rejoined, as one node knows it (protocol 6): by its records, which is state and
-// part of the state root, and by the signed words of the nodes themselves, recorded or not, which go into every report
-// for a new view. Here is the table; what follows from it for the node itself is gate.ts's business.
+// How often each node of the cluster has rejoined, as one node knows it (protocol 6): by its records, which is state
+// and part of the state root, and by the signed words of the nodes themselves, recorded or not, which go into every
+// report for a new view. Here is the table; what follows from it for the node itself is gate.ts's business.
 
 import { decidedOf } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";
@@ -12,8 +12,9 @@ import type { LedgerRecord } from "../ledger/records.js";
 import { type Block, rejoinOf } from "../types/block.js";
 import type { Reader, Write } from "../types/effects.js";
 import type { ClusterId, Digest, NodeIndex, NodeRef, View } from "../types/ids.js";
-import type { RejoinClaim } from "../types/message.js";
+import type { RejoinClaim, ViewMessage } from "../types/message.js";
 import type { Certificate } from "../types/schema.js";
+import type { Standing } from "../viewchange/protocol.js";
 
 /** What became of a request to rejoin. */
 export interface RecordedRejoin {
@@ -74,6 +75,13 @@ export class IncarnationTable {
     }
   }
 
+  /** What view changes tell. */
+  hear(message: ViewMessage, persist: Write[]): void {
+    if (message.kind === "prepare") return;
+    this.learn(message.rejoins, persist);
+    if (message.kind === "new-view") for (const change of message.changes) this.learn(change.message.rejoins, persist);
+  }
+
   /** A block that this node is about to vote for or to record. */
   learnBlock({ requests }: Block, persist: Write[]): void {
     for (const request of requests) {
@@ -122,6 +130,18 @@ export class IncarnationTable {
     const claim = this.#claims.get(node)?.signed;
     return { key: incarnationKey(node), value: incarnationSchema.encode({ number, time, claim }) };
   }
+}
+
+/** What this node's reports for a new view say of incarnations, at any time. */
+export function standingOf(table: IncarnationTable, own: () => number): Standing {
+  return {
+    get incarnation() {
+      return own();
+    },
+    get rejoins() {
+      return table.claims;
+    },
+  };
 }
 
 /** What the store says of the records. */

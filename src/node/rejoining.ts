@@ -1,6 +1,6 @@
-// A node that has lost what it said asks its cluster to order its next incarnation (protocol 6): a request that it signs
-// itself, sent to all of its cluster, and again until it is recorded. The number follows from the node's own state, so
-// it is right once the node has caught up; a wrong one is refused at execution, and the next is asked for.
+// A node that has lost what it said asks its cluster to order its next incarnation (protocol 6): a request that it
+// signs itself, sent to all of its cluster, and again until it is recorded. The number follows from the node's own
+// state, so it is right once the node has caught up; a wrong one is refused at execution, and the next is asked for.
 
 import { encodeRejoin } from "../cluster/rejoin.js";
 import { digestOf } from "../crypto/hash.js";
@@ -21,7 +21,7 @@ export interface RejoiningOptions {
   readonly cluster: ClusterInfo;
   readonly self: NodeRef;
   readonly table: IncarnationTable;
-  readonly signer: Signer | undefined;
+  readonly signer?: Signer | undefined;
   readonly isBehind: () => boolean;
 }
 

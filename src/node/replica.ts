@@ -19,19 +19,19 @@ import { limits } from "../types/limits.js";
 import { type Result, unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
-import type { Standing } from "../viewchange/protocol.js";
 import { Alarms } from "./alarms.js";
 import { CatchUp } from "./catchup.js";
 import { takeCertificates, takeChunk } from "./evidence.js";
 import { Fetcher } from "./fetcher.js";
 import { Gate } from "./gate.js";
-import { IncarnationTable } from "./incarnations.js";
+import { IncarnationTable, standingOf } from "./incarnations.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
 import { Recorder } from "./recorder.js";
-import type { Restored } from "./restore.js";
+import { type Restored, takeBack } from "./restore.js";
 import { ViewWatch, withdrawVotes } from "./view-watch.js";
+import { couldMatter } from "./wants.js";
 
 /** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
 export interface Now {
@@ -78,17 +78,7 @@ export class Replica {
     this.#noOp = noOpBlock(self.cluster);
     const Engine = this.#own.model === "crash" ? Paxos : Pbft;
     this.#table = new IncarnationTable({ members, self, reader });
-    const table = this.#table;
-    // Asked only when a view changes, when everything is made.
-    const incarnation = () => this.#gate.incarnation;
-    const standing: Standing = {
-      get incarnation() {
-        return incarnation();
-      },
-      get rejoins() {
-        return table.claims;
-      },
-    };
+    const standing = standingOf(this.#table, () => this.#gate.incarnation);
     this.coordinator = new Coordinator({
       topology,
       members,
@@ -107,28 +97,17 @@ export class Replica {
       progress: restored.progress,
       root: restored.root,
       recorded: restored.recorded,
-      incarnations: table,
+      incarnations: this.#table,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
     const { engine } = this.coordinator;
-    this.#catchUp = new CatchUp({ ...options, engine, recorder: this.#recorder, table });
+    this.#catchUp = new CatchUp({ ...options, engine, recorder: this.#recorder, table: this.#table });
     const isBehind = () => this.#catchUp.isBehind;
-    this.#gate = new Gate({
-      topology,
-      cluster: this.#own,
-      self,
-      reader,
-      engine,
-      table,
-      signer: options.signer,
-      isBehind,
-    });
+    this.#gate = new Gate({ ...options, cluster: this.#own, engine, table: this.#table, isBehind });
     if (!this.#gate.isOpen) this.coordinator.engine.step({ kind: "gate" });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
-      topology,
-      self,
-      reader,
+      ...options,
       batcher: this.#batcher,
       isPrimary: () => this.coordinator.engine.isPrimary,
       view: () => this.coordinator.engine.view,
@@ -136,20 +115,12 @@ export class Replica {
       height: () => this.#recorder.head.height,
       account: (id) => restored.execution.account(id),
     });
-    this.#queries = new Queries({
-      self,
-      coordinator: this.coordinator,
-      execution: restored.execution,
-      reader,
-      members,
-      decodeBlock: options.decodeBlock,
-    });
+    this.#queries = new Queries({ ...options, coordinator: this.coordinator, execution: restored.execution });
     this.#fetcher = new Fetcher({
-      self,
-      members,
+      ...options,
       isKnown: (digest) => this.coordinator.body(digest) !== undefined || this.#isRecorded(digest),
     });
-    this.#restore(restored);
+    takeBack(this.coordinator, restored);
     this.#gate.restored();
     const { intraMs } = topology.timers;
     this.#viewWatch = new ViewWatch({ self, members, coordinator: this.coordinator, intraMs });
@@ -207,30 +178,13 @@ export class Replica {
 
   /** Could this message still change anything? False lets the door skip its signature. */
   wants(message: Verified["message"]): boolean {
-    const { self } = this.#options;
-    switch (message.kind) {
-      case "accept":
-      case "super-accept":
-        return message.entry.cluster !== self.cluster || this.coordinator.engine.wants(message);
-      case "commit": {
-        const [entry] = message.entries;
-        if (entry === undefined || message.entries.length > 1) return true;
-        if (entry.cluster === self.cluster) return this.coordinator.engine.wants({ kind: "commit", entry });
-        return this.coordinator.decisions.wants(message.digest, entry.cluster);
-      }
-      case "result":
-        return this.#options.restored.execution.wants(message);
-      case "stable":
-        return this.#catchUp.wants(message.certificate);
-      case "new-view": {
-        const { engine } = this.coordinator;
-        return message.view > engine.view || (message.view === engine.view && !engine.isOpen);
-      }
-      case "records":
-        return this.#catchUp.wantsRecords;
-      default:
-        return true;
-    }
+    const { self, restored } = this.#options;
+    return couldMatter(message, {
+      self,
+      coordinator: this.coordinator,
+      catchUp: this.#catchUp,
+      execution: restored.execution,
+    });
   }
 
   /** Is the request queued or watched here, so that the same once more would change nothing? */
@@ -275,7 +229,6 @@ export class Replica {
     this.#flushChanged(out);
     this.#catchUp.finish(out);
     if (this.#gate.finish(now, out)) {
-      out.notes.push({ kind: "takes-part" });
       this.coordinator.begin();
       this.#collect(now, out);
       this.#flushChanged(out);
@@ -346,10 +299,7 @@ export class Replica {
       case "promise":
       case "view-change":
       case "new-view":
-        if (message.kind !== "prepare") {
-          const changes = message.kind === "new-view" ? message.changes.map((each) => each.message) : [];
-          for (const { rejoins } of [message, ...changes]) this.#table.learn(rejoins, out.persist);
-        }
+        this.#table.hear(message, out.persist);
         return this.coordinator.onViewMessage({ ...verified, message });
       case "fetch-records":
         return this.#catchUp.onFetchRecords({ ...verified, message }, out);
@@ -445,15 +395,5 @@ export class Replica {
 
   #forgetStable(out: Effects): void {
     for (const slot of this.#catchUp.forget(out)) this.#changed.delete(slot);
-  }
-
-  #restore(restored: Restored): void {
-    const { stable, view } = restored;
-    if (stable.slot > 0) this.coordinator.engine.forget(stable);
-    this.coordinator.startAfter(stable.slot);
-    for (const block of restored.undelivered) this.coordinator.restoreBody(block);
-    if (view.view > 0) this.coordinator.restore({ kind: "restored-view", ...view });
-    for (const stored of restored.slots) this.coordinator.restore({ kind: "restored", slot: stored });
-    this.coordinator.engine.step({ kind: "final", sequence: restored.head.finalSequence });
   }
 }

@@ -5,6 +5,7 @@
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { checkpointOf, decodeCheckpoint, NO_CHECKPOINT, type StablePoint } from "../cluster/checkpoint.js";
 import { genesisAccounts } from "../cluster/genesis.js";
+import type { Coordinator } from "../cross/coordinator.js";
 import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
 import { StateRoot } from "../execution/root.js";
 import { createExecution } from "../execution/scheduler.js";
@@ -117,12 +118,22 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   };
 }
 
+/** Tells the parts of a new replica what the store has, in the order in which they need it. */
+export function takeBack(coordinator: Coordinator, { stable, view, slots, undelivered, head }: Restored): void {
+  if (stable.slot > 0) coordinator.engine.forget(stable);
+  coordinator.startAfter(stable.slot);
+  for (const block of undelivered) coordinator.restoreBody(block);
+  if (view.view > 0) coordinator.restore({ kind: "restored-view", ...view });
+  for (const stored of slots) coordinator.restore({ kind: "restored", slot: stored });
+  coordinator.engine.step({ kind: "final", sequence: head.finalSequence });
+}
+
 async function readHead(store: Store): Promise<Head> {
   for await (const [, value] of store.range({ ...prefixRange("record"), reverse: true, limit: 1 })) {
     const { height, time, finalSequence } = decodeRecord(value);
     return { height, hash: recordHash(value), time, finalSequence };
   }
-  throw new CodedError("store-empty", "the data folder has no genesis record: remove it and start the node anew");
+  throw new CodedError("store-empty", "the data folder has no genesis record; see `sharper node recover`");
 }
 
 async function readAccounts(store: Store): Promise<AccountValue[]> {

@@ -4,6 +4,9 @@
 import type { MemoryStore } from "../ledger/memory.js";
 import type { Write } from "../types/effects.js";
 
+/** All that a store holds. */
+export type Rows = ReturnType<MemoryStore["rows"]>;
+
 export class Disk {
   readonly store: MemoryStore;
   /** What undoes each unsynced write, oldest first. */
@@ -22,6 +25,11 @@ export class Disk {
     if (sync) this.#undo.length = 0;
     else this.#undo.push(this.#undoOf(batch));
     this.store.apply(batch);
+  }
+
+  /** Nothing of what it held is there any more. */
+  replace(rows: readonly Write[]): void {
+    this.write([...this.store.rows().map(([key]) => ({ key, value: undefined })), ...rows], { sync: true });
   }
 
   /** The node stops: of the unsynced writes the newest are lost, `lost` of them at most. */

@@ -1,6 +1,6 @@
-// Disks that are lost or fall back to what they were a while ago (protocol 6). Of a cluster never more than f nodes at a
-// time have forgotten or lie; one counts until it takes part again. Sometimes its operator knows, and recovers it;
-// sometimes it is just started again, and must find out.
+// Disks that are lost or fall back to what they were a while ago (protocol 6). Of a cluster never more than f nodes
+// at a time have forgotten or lie; one counts until it takes part again. Sometimes its operator knows, and recovers
+// it; sometimes it is just started again, and must find out.
 
 import { compareStarts, signedStart } from "../cluster/start.js";
 import { startKey } from "../ledger/keys.js";
@@ -50,8 +50,8 @@ function mayForget(host: SimHost, hosts: readonly SimHost[]): boolean {
 }
 
 /**
- * Will whoever answers know that the copy is old? Of a start later than the copy all must know, since in a crash cluster
- * a single answer may have to do (docs/protocol.md, Known limits).
+ * Will whoever answers know that the copy is old? All must know of a later start, since in a crash cluster a single
+ * answer may have to do (docs/protocol.md, Known limits).
  */
 function isNoticed(host: SimHost, hosts: readonly SimHost[], boot: number): boolean {
   const { incarnation, boot: last } = bootOf(host.store);

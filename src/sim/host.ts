@@ -2,29 +2,26 @@
 // turn. It drives the real door, turn and replica; what it keeps over a crash is its disk and nothing else. A byzantine
 // node is the same, with a villain between it and the world.
 
-import { decodeBlock } from "../cluster/block.js";
 import type { Signer } from "../crypto/signature.js";
 import { MemoryStore } from "../ledger/memory.js";
 import { rejoinWrite, startWrite } from "../node/boot.js";
-import { Ingress } from "../node/ingress.js";
+import type { Ingress } from "../node/ingress.js";
 import { expiredReplies } from "../node/prune.js";
-import { type Now, Replica } from "../node/replica.js";
-import { genesisWrites, restore } from "../node/restore.js";
+import type { Now, Replica } from "../node/replica.js";
+import { genesisWrites } from "../node/restore.js";
 import { runTurn, type TurnContext, type TurnPlan } from "../node/turn.js";
 import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import type { Event, Write } from "../types/effects.js";
+import type { Event } from "../types/effects.js";
 import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { ClusterInfo, NodeInfo } from "../types/topology.js";
-import { Disk } from "./disk.js";
+import { Disk, type Rows } from "./disk.js";
 import type { Draw } from "./draw.js";
 import type { Endpoint, Frame } from "./network.js";
-import type { Outgoing, SimNode, Villain, VillainContext } from "./observer.js";
+import type { SimNode, Villain, VillainContext } from "./observer.js";
+import { framesOf, newProcess, nonceOf, storedBlocks } from "./process.js";
 import { type CrashPoint, START, type Surroundings } from "./surroundings.js";
-
-/** All that a store holds. */
-export type Rows = ReturnType<MemoryStore["rows"]>;
 
 export interface SimHostOptions {
   readonly surroundings: Surroundings;
@@ -41,7 +38,6 @@ export interface SimHostOptions {
 /** A node that was told to die in its next turn, and has none, dies after this long. */
 const DOOM_MS = 300;
 const TOPOLOGY_TEXT = "# A simulated network has no topology file.\n";
-const START_NONCE_BYTES = 8;
 /** Until somebody has read why a node stopped. */
 const OPERATOR_MS = 500;
 /** A timer that is due again at once fires in the next millisecond, as the platform's do. */
@@ -96,11 +92,7 @@ export class SimHost implements SimNode {
     this.#villain = villain;
     const { networkId } = context.topology;
     this.#context = { self: this.ref, model: cluster.model, networkId, signer, keyOf };
-    this.#decodeBlock = (bytes) => {
-      const decoded = decodeBlock(bytes, context, false);
-      if (!decoded.ok) throw new Error(`a stored block is not valid (${decoded.code})`);
-      return decoded.value;
-    };
+    this.#decodeBlock = storedBlocks(context);
     this.disk.write(genesisWrites(context.topology, info.cluster, TOPOLOGY_TEXT), { sync: true });
   }
 
@@ -118,7 +110,7 @@ export class SimHost implements SimNode {
     this.#life++;
     this.#forget();
     this.#villain?.remember?.(this, this.#draw.below);
-    if (this.isCorrect) this.disk.write([startWrite(this.store, this.#nonce())], { sync: true });
+    if (this.isCorrect) this.disk.write([startWrite(this.store, nonceOf(this.#draw))], { sync: true });
     if (!(await this.#load())) return;
     this.#bootedAt = queue.now;
     this.#prunedAt = queue.now;
@@ -127,28 +119,20 @@ export class SimHost implements SimNode {
     this.#expectTurn();
   }
 
-  #nonce(): Uint8Array {
-    return Uint8Array.from({ length: START_NONCE_BYTES }, () => this.#draw.below(256));
-  }
-
   /** Makes the replica of what is on the disk. False: that cannot be done. */
   async #load(): Promise<boolean> {
     const { context, onBroken, onRejected } = this.#surroundings;
     try {
-      const restored = await restore(this.store, context, this.ref.cluster);
-      const { store: reader, ref: self } = this;
-      // A byzantine node asks nobody whether it may vote.
-      const asking = this.isCorrect ? { signer: this.signer } : {};
-      const replica = new Replica({ ...context, self, reader, restored, decodeBlock: this.#decodeBlock, ...asking });
-      const ingress = new Ingress({
-        ...context,
-        self,
-        knownBlock: (digest) => replica.knownBlock(digest),
-        wants: (message) => replica.wants(message),
-        awaits: replica.awaits,
+      const { store, ref, isCorrect, signer } = this;
+      this.running = await newProcess({
+        context,
+        self: ref,
+        store,
+        decodeBlock: this.#decodeBlock,
+        // A byzantine node asks nobody whether it may vote.
+        signer: isCorrect ? signer : undefined,
         onRejected: (code, from, kind) => onRejected(this, code, from, kind),
       });
-      this.running = { replica, ingress };
       return true;
     } catch (error) {
       this.#life++;
@@ -172,19 +156,9 @@ export class SimHost implements SimNode {
     this.crash();
     this.amnesia = isKnown ? "recovering" : "unaware";
     const first = genesisWrites(this.#surroundings.context.topology, this.info.cluster, TOPOLOGY_TEXT);
-    if (isKnown) this.#renew([...first, rejoinWrite()]);
-    else this.#renew(past?.map(([key, value]) => ({ key, value })) ?? first);
+    if (isKnown) this.disk.replace([...first, rejoinWrite()]);
+    else this.disk.replace(past?.map(([key, value]) => ({ key, value })) ?? first);
     this.#surroundings.onLost(this);
-  }
-
-  /** What `sharper node recover` does. */
-  #recover(): void {
-    if (this.amnesia === "unaware") this.loseDisk({ past: undefined, isKnown: true });
-    this.restart();
-  }
-
-  #renew(rows: readonly Write[]): void {
-    this.disk.write([...this.store.rows().map(([key]) => ({ key, value: undefined })), ...rows], { sync: true });
   }
 
   /** Dies in its next turn, at that point. */
@@ -348,7 +322,10 @@ export class SimHost implements SimNode {
     this.#forget();
     if (this.amnesia === "unaware" && error instanceof CodedError) {
       this.#surroundings.onRefused(this, error.code);
-      this.#surroundings.queue.after(OPERATOR_MS, () => this.#recover());
+      this.#surroundings.queue.after(OPERATOR_MS, () => {
+        if (this.amnesia === "unaware") this.loseDisk({ past: undefined, isKnown: true });
+        this.restart();
+      });
       return;
     }
     this.#surroundings.onBroken(this, error);
@@ -420,16 +397,4 @@ export class SimHost implements SimNode {
     const { world } = this.#surroundings;
     return { world, node: this, turn: this.#context, below: this.#draw.below };
   }
-}
-
-/** One frame for each receiver and delay, in the order of first mention. */
-function framesOf(outgoing: readonly Outgoing[]): { to: PublicKey; frame: Uint8Array[]; delay: number }[] {
-  const frames = new Map<string, { to: PublicKey; frame: Uint8Array[]; delay: number }>();
-  for (const { to, envelope, delay = 0 } of outgoing) {
-    const key = `${to} ${delay}`;
-    const known = frames.get(key);
-    if (known === undefined) frames.set(key, { to, frame: [envelope], delay });
-    else known.frame.push(envelope);
-  }
-  return [...frames.values()];
 }
