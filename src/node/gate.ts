@@ -207,9 +207,11 @@ export class Gate {
     }
     const isNumbered = !this.#boot.rejoin || this.#boot.incarnation > 0;
     this.#watch("rejoin", !isNumbered, now);
-    const isUnheard = this.#answers.size < this.#options.cluster.nodes.length;
+    // Crash nodes go on until all have heard: only then is any single answer enough to know of it.
+    const isComplete = this.#answers.size === this.#options.cluster.nodes.length;
+    const isUnheard = !isComplete && (!this.#isOpen || this.#options.cluster.model === "crash");
     if (isNumbered && isUnheard && !this.#timers.isRunning("start")) this.#say(out.send);
-    this.#watch("start", isNumbered && isUnheard && (!this.#isOpen || this.#isWatched), now);
+    this.#watch("start", isNumbered && isUnheard, now);
     this.#watch("patience", !this.#isOpen && this.#hasQuorum && this.#isPatient, now);
     if (this.#isOpen || !isNumbered || !this.#isAnswered || !this.#isBack) return false;
     this.#isOpen = true;
@@ -238,11 +240,6 @@ export class Gate {
   get #point(): StartPoint {
     const { boot, incarnation, nonce, mark = NO_MARK } = this.#boot;
     return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), mark };
-  }
-
-  /** Crash nodes go on until all have heard: only then is a single answer enough to know of it. */
-  get #isWatched(): boolean {
-    return this.#options.cluster.model === "crash" && this.#boot.boot > 0;
   }
 
   get #hasQuorum(): boolean {
@@ -289,7 +286,9 @@ export class Gate {
 
   #say(send: Send[]): void {
     const { cluster, self } = this.#options;
-    const missing = cluster.nodes.filter(({ index }) => !this.#answers.has(index));
+    // Who was as new as this node when it answered may have taken part since, and then counts for more.
+    const isAsked = (node: NodeIndex) => this.#answers.get(node)?.fresh ?? true;
+    const missing = cluster.nodes.filter(({ index }) => isAsked(index));
     const to = missing.map(({ index }) => ({ cluster: self.cluster, node: index }));
     send.push({ to, message: { kind: "start", ...this.#point } });
   }

@@ -223,6 +223,21 @@ test("a node of a crash cluster that took part before starts without those that 
   expect(node.replica.waitsFor).toBeUndefined();
 });
 
+test("a new node of a crash cluster begins with others that began after they had answered it", async () => {
+  const network = await TestNetwork.create({ models: ["crash"], faults: 2, starts: true });
+  // The others answer c1n1 at once, when they are as new as it is; the fifth's answer is lost.
+  network.drop = ({ sender, receiver, kind }) => kind === "started" && sender === "c1n4" && receiver === "c1n1";
+  network.settle();
+  const waiting = network.nodes.filter(({ replica }) => replica.waitsFor !== undefined);
+  expect(waiting.map(({ name }) => name)).toEqual(["c1n1"]);
+  // It is recovering now, and answers nobody.
+  empty(network, network.node("c1n4"), true);
+  await network.start(network.node("c1n4"));
+  network.drop = () => false;
+  await network.run(30);
+  expect(network.nodes.map(({ replica }) => replica.waitsFor)).toEqual(network.nodes.map(() => undefined));
+});
+
 test("the only node of a cluster starts by itself", async () => {
   const edit = (text: string) => text.replace("faults: 1", "faults: 0").replace(/^ *- \{ id: c1n[12],.*\n/gm, "");
   const network = await TestNetwork.create({ models: ["crash"], starts: true, edit });
