@@ -157,6 +157,9 @@ function describeRequests(
 
 function showOperation(operation: BlockOperation): string {
   if (operation.kind === "open") return `open ${operation.account}`;
+  if (operation.kind === "rejoin") {
+    return `node ${operation.node} of cluster ${operation.cluster} rejoins as incarnation ${operation.incarnation}`;
+  }
   return `${showPostings(operation.debits)} -> ${showPostings(operation.credits)}`;
 }
 

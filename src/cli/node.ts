@@ -2,13 +2,13 @@
 // says so before it opens anything. A parent that started it over an IPC channel hears "connected" once.
 
 import { readFile, rename, writeFile } from "node:fs/promises";
-import type { CommandModule } from "yargs";
+import type { Argv, CommandModule } from "yargs";
 import { parseTopology } from "../cluster/topology.js";
-import { readKeyFile } from "../crypto/keys.js";
 import { Host } from "../node/host.js";
 import { type NodeLog, openLog } from "../node/log.js";
 import { CodedError } from "../types/codes.js";
-import type { NodeInfo, Topology } from "../types/topology.js";
+import { findNode, readNodeKey } from "./node-identity.js";
+import { type RecoverOptions, recoverNode } from "./node-recover.js";
 import { type CommonOptions, ExitCode, runCommand } from "./output.js";
 
 interface NodeOptions extends CommonOptions {
@@ -27,6 +27,19 @@ const STATUS_EVERY_MS = 1000;
 /** A clean stop takes a turn and some closing; whatever takes longer is given up, so that SIGTERM ends within 2 s. */
 const STOP_MAX_MS = 1800;
 
+const recoverCommand: CommandModule<object, RecoverOptions> = {
+  command: "recover",
+  describe: "Set a damaged, lost or old data folder aside, so that the node comes back without its old votes",
+  builder: (program) =>
+    program
+      .epilogue("Nothing is deleted. Then start the node as before; its cluster must have its quorum without it.")
+      .example(
+        "$0 node recover --topology net/topology.yaml --node c1n0 --key net/nodes/c1n0.key --data net/data/c1n0",
+        "",
+      ) as Argv<RecoverOptions>,
+  handler: (options) => runCommand(options, () => recoverNode(options)),
+};
+
 export const command: CommandModule<object, NodeOptions> = {
   command: "node",
   describe: "Run one node of a network",
@@ -40,6 +53,7 @@ export const command: CommandModule<object, NodeOptions> = {
       .option("log-level", { choices: ["debug", "info", "warn", "error"], default: "info", describe: "Least level" })
       .option("log-file", { type: "string", requiresArg: true, describe: "Log there, not to standard output" })
       .option("with-parent", { type: "boolean", default: false, describe: "End when the process that started it ends" })
+      .command(recoverCommand)
       .epilogue("Logs are JSON lines. SIGTERM and Ctrl-C end the node cleanly, with exit code 0.")
       .example("$0 node --topology net/topology.yaml --node c1n0 --key net/nodes/c1n0.key --data net/data/c1n0", ""),
   handler: (options) => runCommand(options, () => runNode(options)),
@@ -49,12 +63,7 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
   const topologyText = await readFile(options.topology, "utf8");
   const topology = parseTopology(topologyText, options.topology);
   const node = findNode(topology, options.node, options.topology);
-  const { seed, signer } = await readKeyFile(options.key);
-  if (signer.publicKey !== node.key) {
-    const owner = topology.clusters.flatMap(({ nodes }) => nodes).find(({ key }) => key === signer.publicKey);
-    const whose = owner === undefined ? "a key that no node of the topology has" : `the key of node ${owner.id}`;
-    throw new CodedError("wrong-key", `${options.key} holds ${whose}; node ${node.id} has the public key ${node.key}`);
-  }
+  const seed = await readNodeKey(options.key, node, topology);
   const path = options["log-file"];
   const log = openLog({ node: node.id, level: options["log-level"], ...(path === undefined ? {} : { path }) });
   const ending = endOfProcess(options["with-parent"]);
@@ -93,16 +102,6 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
 function fatalOf(error: unknown): object {
   if (error instanceof CodedError) return { code: error.code, error: error.message };
   return { error: error instanceof Error ? error.stack : String(error) };
-}
-
-function findNode(topology: Topology, id: string, file: string): NodeInfo {
-  const nodes = topology.clusters.flatMap((cluster) => cluster.nodes);
-  const node = nodes.find((each) => each.id === id);
-  if (node !== undefined) return node;
-  throw new CodedError(
-    "unknown-node",
-    `${file} has no node ${id}; its nodes are ${nodes.map((each) => each.id).join(", ")}`,
-  );
 }
 
 /** Resolves when the process is asked to end, or with an error when the node broke. */

@@ -161,7 +161,7 @@ function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code = "", path, message = "" } = rootOf(error);
   if (code.startsWith("LEVEL_")) {
-    return `the data cannot be read: ${message}; keep the folder as it is, see \`sharper node recover --help\``;
+    return `the data cannot be read: ${message}; for a node's, see sharper node recover`;
   }
   const meaning = systemMeanings.get(code);
   return meaning === undefined ? message : `${path ?? "what was given"} ${meaning}`;

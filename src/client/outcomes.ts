@@ -133,5 +133,7 @@ const meanings: Readonly<Record<RejectionCode, string>> = {
   "not-owner": "the client does not own a debit account",
   "insufficient-funds": "a debit account has less than the amount",
   "account-exists": "the account has an owner already",
+  "stale-incarnation": "not the incarnation after the node's last; only nodes ask for this",
+  "rejoin-too-soon": "the node rejoined a moment ago; only nodes ask for this",
   unavailable: "no node of the cluster was within reach; nothing was sent",
 };

@@ -86,7 +86,7 @@ interface BodyParts {
 
 function encodeBody({ operations, ...parts }: BodyParts): Uint8Array {
   try {
-    return requestBodySchema.encode({ ...parts, operations: operations.map(toWire) });
+    return requestBodySchema.encode({ ...parts, operations: operations.map(toWire), rejoin: undefined });
   } catch (error) {
     // The encoder knows bounds, not their meaning: name what the caller can have got wrong.
     if (!(error instanceof RangeError)) throw error;

@@ -16,6 +16,7 @@ import {
   blockSchema,
   type Operation,
   type Posting,
+  type rejoinSchema,
   requestBodySchema,
   type Signed,
   signedSchema,
@@ -38,11 +39,15 @@ export function decodeRequest(signed: Signed, context: BlockContext, verify = tr
   if (body.length > limits.requestBytesMax) return { ok: false, code: "malformed" };
   const decoded = tryDecode(() => requestBodySchema.decode(body));
   if (decoded === undefined || decoded.client.length !== 32) return { ok: false, code: "malformed" };
-  const checked = checkOperations(decoded.operations, context.topology);
-  if (!checked.ok) return checked;
   const client = toHex<PublicKey>(decoded.client);
+  const { rejoin } = decoded;
+  const checked =
+    rejoin === undefined
+      ? checkOperations(decoded.operations, context.topology)
+      : checkRejoin({ ...rejoin, client, isAlone: decoded.operations.length === 0 }, context.members);
+  if (!checked.ok) return checked;
   const { nonce, validUntil } = decoded;
-  const request = { client, nonce, validUntil, ...checked.value, hash: digestOf(body), signed };
+  const request: Request = { client, nonce, validUntil, ...checked.value, hash: digestOf(body), signed };
   if (verify && !isSigned(request, context)) return { ok: false, code: "bad-signature" };
   return { ok: true, value: request };
 }
@@ -93,6 +98,7 @@ export function noOpBlock(cluster: ClusterId): Block {
 /** The cluster that initiates a request under the network's rule (protocol 3.2). */
 export function initiatorOf(request: Pick<Request, "clusters" | "operations">, topology: Topology): ClusterId {
   const first = request.operations[0] as BlockOperation;
+  if (first.kind === "rejoin") return first.cluster;
   if (topology.cross.initiator === "lowest") return request.clusters[0] as ClusterId;
   const account = first.kind === "open" ? first.account : (first.debits[0] as AccountPosting).account;
   return clusterOfAccount(topology, account);
@@ -119,7 +125,23 @@ function checkOperations(operations: readonly Operation[], topology: Topology): 
   return { ok: true, value: { operations: checked, clusters: clusters as readonly ClusterId[] } };
 }
 
-function checkOperation({ open, debits, credits }: Operation): Decoded<BlockOperation> {
+/** A node speaks for itself, in its own cluster. */
+function checkRejoin(
+  {
+    client,
+    isAlone,
+    ...rejoin
+  }: ReturnType<typeof rejoinSchema.decode> & { readonly client: PublicKey; readonly isAlone: boolean },
+  members: Members,
+): Decoded<Shape> {
+  const node = members.nodeByKey(client);
+  const isOwn = node !== undefined && node.cluster === rejoin.cluster && node.node === rejoin.node;
+  if (!isAlone || !isOwn || rejoin.incarnation === 0) return { ok: false, code: "malformed" };
+  const { cluster } = node;
+  return { ok: true, value: { operations: [{ kind: "rejoin", ...rejoin, cluster }], clusters: [cluster] } };
+}
+
+function checkOperation({ open, debits, credits }: Operation): Decoded<Exclude<BlockOperation, { kind: "rejoin" }>> {
   if (open !== "") {
     if (debits.length > 0 || credits.length > 0) return { ok: false, code: "malformed" };
     return isAccountId(open)
@@ -133,7 +155,7 @@ function checkOperation({ open, debits, credits }: Operation): Decoded<BlockOper
   if (!creditSum.ok) return creditSum;
   if (debitSum.value !== creditSum.value) return { ok: false, code: "unbalanced" };
   // Every name was checked, so the postings are account postings.
-  const value = { kind: "transfer", debits, credits } as unknown as BlockOperation;
+  const value = { kind: "transfer", debits, credits } as unknown as Extract<BlockOperation, { kind: "transfer" }>;
   return { ok: true, value };
 }
 
@@ -152,7 +174,10 @@ function checkPostings(postings: readonly Posting[]): Decoded<bigint> {
   return { ok: true, value: sum };
 }
 
-function involvedClusters(operation: BlockOperation, topology: Topology): readonly ClusterId[] {
+function involvedClusters(
+  operation: Exclude<BlockOperation, { kind: "rejoin" }>,
+  topology: Topology,
+): readonly ClusterId[] {
   if (operation.kind === "open") return [clusterOfAccount(topology, operation.account)];
   const clusters: ClusterId[] = [];
   for (const { account } of operation.debits) add(clusters, clusterOfAccount(topology, account));

@@ -251,6 +251,11 @@ export class Coordinator {
     this.#absorb(this.engine.step({ kind: "body", block }));
   }
 
+  /** The node may take part from now on (protocol 6). */
+  begin(): void {
+    this.#absorb(this.engine.step({ kind: "begin" }));
+  }
+
   startAfter(slot: Slot): void {
     this.#outlet.startAfter(slot);
   }

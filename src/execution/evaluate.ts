@@ -8,6 +8,7 @@ import type { AccountId, PublicKey } from "../types/ids.js";
 import { WorkingAccounts } from "./accounts.js";
 import type { ConsumedIds } from "./consumed.js";
 import type { AccountValue, OrderedBlock } from "./engine.js";
+import type { Incarnations } from "./incarnations.js";
 import type { Part } from "./parts.js";
 import { consumesId, debitVerdict, FOREIGN, OK, openVerdict, requestVerdict } from "./rules.js";
 
@@ -19,17 +20,18 @@ export interface Evaluation {
   readonly consumed: readonly { readonly request: Request; readonly first: number }[];
 }
 
-/** The state that a block meets. Ids are added to it at once, accounts are changed by `settle`'s outcome only. */
+/** The state that a block meets. Ids and incarnations are added to it at once, accounts only by `settle`'s outcome. */
 export interface EvaluationState {
   readonly isClient: (key: PublicKey) => boolean;
   readonly ids: Pick<ConsumedIds, "has" | "add">;
   readonly read: (account: AccountId) => AccountValue | undefined;
+  readonly incarnations: Pick<Incarnations, "rejoin">;
 }
 
 export function evaluate(
   { block, recordTime }: Pick<OrderedBlock, "block" | "recordTime">,
   parts: readonly Part[],
-  { isClient, ids, read }: EvaluationState,
+  { isClient, ids, read, incarnations }: EvaluationState,
 ): Evaluation {
   const facts = { recordTime, isClient, isConsumed: ids.has.bind(ids) };
   const working = new WorkingAccounts(read);
@@ -45,7 +47,9 @@ export function evaluate(
     for (const last = index + request.operations.length; index < last; index++) {
       const part = parts[index] as Part;
       if (!part.judges) verdicts[index] = FOREIGN;
-      else verdicts[index] = verdict === OK ? perform(part, request.client, working) : verdict;
+      else if (verdict !== OK) verdicts[index] = verdict;
+      else if (part.rejoins !== undefined) verdicts[index] = incarnations.rejoin(part.rejoins, recordTime);
+      else verdicts[index] = perform(part, request.client, working);
     }
   }
   return { verdicts, working, consumed };

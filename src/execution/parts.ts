@@ -5,7 +5,7 @@
 import { clusterOfAccount } from "../cluster/shards.js";
 import type { AccountPosting, Block, BlockOperation } from "../types/block.js";
 import { resultCode } from "../types/codes.js";
-import type { AccountId, ClusterId } from "../types/ids.js";
+import type { AccountId, ClusterId, NodeIndex } from "../types/ids.js";
 import type { Topology } from "../types/topology.js";
 import { FOREIGN } from "./rules.js";
 
@@ -17,6 +17,7 @@ export interface Part {
   /** This cluster is the only one: its verdict is the result. */
   readonly alone: boolean;
   readonly opens: AccountId | undefined;
+  readonly rejoins: { readonly node: NodeIndex; readonly incarnation: number } | undefined;
   /** Of this cluster's accounts. */
   readonly debits: readonly AccountPosting[];
   /** Of this cluster's accounts. */
@@ -58,21 +59,20 @@ export function areVerdictsOf(cluster: ClusterId, verdicts: Uint8Array, parts: r
 }
 
 function wholePart(operation: BlockOperation, validators: readonly ClusterId[]): Part {
-  return operation.kind === "open"
-    ? { validators, judges: true, alone: true, opens: operation.account, debits: NONE, credits: NONE }
-    : {
-        validators,
-        judges: true,
-        alone: true,
-        opens: undefined,
-        debits: operation.debits,
-        credits: operation.credits,
-      };
+  const whole = { validators, judges: true, alone: true, opens: undefined, rejoins: undefined };
+  switch (operation.kind) {
+    case "open":
+      return { ...whole, opens: operation.account, debits: NONE, credits: NONE };
+    case "rejoin":
+      return { ...whole, rejoins: operation, debits: NONE, credits: NONE };
+    default:
+      return { ...whole, debits: operation.debits, credits: operation.credits };
+  }
 }
 
 function localPart(operation: BlockOperation, cluster: ClusterId, topology: Topology): Part {
-  // A block over several clusters cannot hold an open, whose P is one cluster (static validity).
-  if (operation.kind === "open") throw new Error("an open in a block of several clusters");
+  // A block over several clusters cannot hold what concerns one (static validity).
+  if (operation.kind !== "transfer") throw new Error(`an operation of kind ${operation.kind} over several clusters`);
   const validators: ClusterId[] = [];
   const debits = operation.debits.filter(({ account }) => {
     const owner = clusterOfAccount(topology, account);
@@ -86,6 +86,7 @@ function localPart(operation: BlockOperation, cluster: ClusterId, topology: Topo
     judges,
     alone: judges && validators.length === 1,
     opens: undefined,
+    rejoins: undefined,
     debits,
     credits: operation.credits.filter(({ account }) => clusterOfAccount(topology, account) === cluster),
   };

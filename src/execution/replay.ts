@@ -13,6 +13,7 @@ import { consumedRequests, settle } from "./apply.js";
 import { ConsumedIds } from "./consumed.js";
 import type { AccountValue, ConsumedRequest } from "./engine.js";
 import { type EvaluationState, evaluate } from "./evaluate.js";
+import { Incarnations } from "./incarnations.js";
 import { type Part, partsOf } from "./parts.js";
 import { FOREIGN, OK } from "./rules.js";
 
@@ -27,6 +28,8 @@ export interface Replayer {
   /** What is wrong with the record's results; undefined: nothing. A ledger that is wrong ends the replay. */
   apply(block: Block, record: ReplayedRecord): string | undefined;
   accounts(): Iterable<AccountValue>;
+  /** How often nodes of the cluster have rejoined; ascending by node. */
+  incarnations(): Incarnations["all"];
   /** This cluster's own verdicts on the last applied block. */
   verdicts(): Uint8Array;
 }
@@ -38,6 +41,7 @@ export function replayer(topology: Topology, members: Members, cluster: ClusterI
     isClient: members.isClient.bind(members),
     ids,
     read: accounts.get.bind(accounts),
+    incarnations: new Incarnations(),
   };
   let verdicts = new Uint8Array(0);
 
@@ -51,6 +55,7 @@ export function replayer(topology: Topology, members: Members, cluster: ClusterI
       return undefined;
     },
     accounts: () => accounts,
+    incarnations: () => state.incarnations.all,
     verdicts: () => verdicts,
   };
 }

@@ -13,7 +13,7 @@
 // cluster remembers are then exactly those whose replies it stores, and a node that restarts from its stored replies
 // judges as its peers do.
 
-import type { Request } from "../types/block.js";
+import { type Request, rejoinOf } from "../types/block.js";
 import { resultNumber } from "../types/codes.js";
 import type { PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
@@ -30,6 +30,8 @@ const UNKNOWN_ACCOUNT = resultNumber("unknown-account");
 const NOT_OWNER = resultNumber("not-owner");
 const INSUFFICIENT_FUNDS = resultNumber("insufficient-funds");
 const ACCOUNT_EXISTS = resultNumber("account-exists");
+const STALE_INCARNATION = resultNumber("stale-incarnation");
+const REJOIN_TOO_SOON = resultNumber("rejoin-too-soon");
 
 /** What the rules ask about the rest of the world. */
 export interface RequestFacts {
@@ -40,7 +42,8 @@ export interface RequestFacts {
 
 /** The rules that hold for a request as a whole. Its id is consumed if `consumesId` of the answer. */
 export function requestVerdict(request: Request, { recordTime, isClient, isConsumed }: RequestFacts): number {
-  if (!isClient(request.client)) return UNKNOWN_CLIENT;
+  // That a node asks for itself is part of static validity.
+  if (rejoinOf(request) === undefined && !isClient(request.client)) return UNKNOWN_CLIENT;
   if (request.validUntil < recordTime) return EXPIRED;
   if (isConsumed(request, recordTime)) return ID_REUSED;
   if (request.validUntil > recordTime + limits.requestLifetimeMs) return VALID_TOO_LONG;
@@ -49,6 +52,17 @@ export function requestVerdict(request: Request, { recordTime, isClient, isConsu
 
 export function consumesId(verdict: number): boolean {
   return verdict === OK || verdict === VALID_TOO_LONG;
+}
+
+/** A node's incarnations are numbered without a gap, and none follows another at once. */
+export function rejoinVerdict(args: {
+  readonly last: { readonly number: number; readonly time: number } | undefined;
+  readonly incarnation: number;
+  readonly recordTime: number;
+}): number {
+  const { last, incarnation, recordTime } = args;
+  if (incarnation !== (last?.number ?? 0) + 1) return STALE_INCARNATION;
+  return last !== undefined && recordTime < last.time + limits.rejoinEveryMs ? REJOIN_TOO_SOON : OK;
 }
 
 /** Opening claims an account that does not exist or that nobody owns. */

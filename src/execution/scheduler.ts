@@ -6,7 +6,7 @@
 
 import type { Members } from "../cluster/members.js";
 import { requestId } from "../types/block.js";
-import type { AccountId, ClusterId, Digest, PublicKey } from "../types/ids.js";
+import type { AccountId, ClusterId, Digest, NodeIndex, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Result } from "../types/message.js";
 import type { Topology } from "../types/topology.js";
@@ -22,6 +22,7 @@ import type {
   OwnVerdicts,
 } from "./engine.js";
 import { type Evaluation, evaluate } from "./evaluate.js";
+import { type Incarnation, Incarnations } from "./incarnations.js";
 import { areVerdictsOf, foreignValidators, type Part, partsOf } from "./parts.js";
 import { RecentVerdicts, VerdictCounts } from "./verdicts.js";
 
@@ -33,6 +34,8 @@ export interface ExecutionOptions {
   readonly accounts: Iterable<AccountValue>;
   /** Ids consumed up to there; expired ones do no harm. */
   readonly consumedIds: Iterable<ConsumedId>;
+  /** How often nodes of the cluster have rejoined up to there; by default none has. */
+  readonly incarnations?: Iterable<readonly [NodeIndex, Incarnation]>;
 }
 
 export function createExecution(options: ExecutionOptions): ExecutionEngine {
@@ -80,7 +83,7 @@ class Scheduler implements ExecutionEngine {
   readonly #state: Parameters<typeof evaluate>[2];
   #lastHeight: number | undefined;
 
-  constructor({ topology, members, cluster, accounts, consumedIds }: ExecutionOptions) {
+  constructor({ topology, members, cluster, accounts, consumedIds, incarnations }: ExecutionOptions) {
     this.#topology = topology;
     this.#members = members;
     this.#cluster = cluster;
@@ -92,6 +95,7 @@ class Scheduler implements ExecutionEngine {
       isClient: (key: PublicKey) => members.isClient(key),
       ids: this.#ids,
       read: (account: AccountId) => this.#ahead.get(account) ?? this.#accounts.get(account),
+      incarnations: new Incarnations(incarnations),
     };
   }
 
@@ -247,11 +251,12 @@ function judgesAny(parts: readonly Part[]): boolean {
   return parts.some(({ judges }) => judges);
 }
 
-/** Account names have at most 64 characters and ids more, so one never equals the other. */
+/** Account names have at most 64 characters and no blank, ids have more, so none equals one of another kind. */
 function keysOf({ ordered, parts }: PendingBlock): readonly string[] {
   const keys = new Set<string>();
-  for (const { opens, debits, credits } of parts) {
+  for (const { opens, rejoins, debits, credits } of parts) {
     if (opens !== undefined) keys.add(opens);
+    if (rejoins !== undefined) keys.add(`node ${rejoins.node}`);
     for (const { account } of debits) keys.add(account);
     for (const { account } of credits) keys.add(account);
   }

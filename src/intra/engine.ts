@@ -10,6 +10,7 @@ import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "..
 import type {
   Accept,
   Commit,
+  Mark,
   NewView,
   NodeMessage,
   Propose,
@@ -53,7 +54,11 @@ export type EngineEvent =
   /** At start: what this node had made durable about its view. */
   | { readonly kind: "restored-view"; readonly view: View; readonly opening: Verified<NewView> | undefined }
   /** At start: what this node had made durable about one slot. */
-  | { readonly kind: "restored"; readonly slot: StoredSlot };
+  | { readonly kind: "restored"; readonly slot: StoredSlot }
+  /** Before all others: the node may not take part yet (protocol 6). */
+  | { readonly kind: "gate" }
+  /** From now on it may. */
+  | { readonly kind: "begin" };
 
 export interface EngineStep {
   readonly send: Send[];
@@ -77,6 +82,10 @@ export interface ClusterLog {
   readonly isOpen: boolean;
   /** The NEW-VIEW of the last view this node took part in; undefined for view 0. */
   readonly opening: Verified<NewView> | undefined;
+  /** How far this node has spoken, or knows others to have. */
+  readonly mark: Mark;
+  /** Is the view open, and everything decided that it kept? */
+  readonly isSettled: boolean;
   /** Does the opening of a view wait for something that this node lacks? */
   readonly isWaiting: boolean;
   /** The stable checkpoint which this node must reach before its view can open here. */

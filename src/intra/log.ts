@@ -23,13 +23,7 @@ import type { Prepared } from "../types/message.js";
 import type { Statement } from "../types/schema.js";
 import type { Kept } from "../viewchange/keep.js";
 import type { OwnReport } from "../viewchange/protocol.js";
-import { dropBelow, emptySlot, type SlotState } from "./slot.js";
-
-/** P of the entry's block, and whether it is a no-op: all an engine needs of a block once it was proposed. */
-export interface Body {
-  readonly clusters: readonly ClusterId[];
-  readonly noOp: boolean;
-}
+import { type Body, dropBelow, emptySlot, isBelow, type SlotState } from "./slot.js";
 
 export class Log {
   readonly cluster: ClusterId;
@@ -37,6 +31,8 @@ export class Log {
   view: View = 0;
   /** Has the node the opening of its view? View 0 opens by itself. */
   isOpen = true;
+  /** A node that may not take part yet learns what others decide, and says nothing that binds it (protocol 6). */
+  isGated = false;
   /** Slots up to here the view's opening kept or filled (3.1). */
   top: Slot = 0;
   /** Highest slot of which this node knows anything, its own accepts included. */
@@ -61,6 +57,14 @@ export class Log {
     this.cluster = options.cluster;
     this.#noOp = options.noOp;
     this.#noOpBody = { clusters: [options.cluster], noOp: true };
+  }
+
+  get takesPart(): boolean {
+    return this.isOpen && !this.isGated;
+  }
+
+  get isSettled(): boolean {
+    return this.isOpen && this.frontier.slot >= this.top;
   }
 
   get lastChoice(): { readonly slot: Slot; readonly sequence: Sequence } {
@@ -392,9 +396,4 @@ export class Log {
     }
     return true;
   }
-}
-
-/** Of two slots in order; only a no-op may share the sequence before it. */
-function isBelow(lower: Sequence, higher: Sequence, isNoOp: boolean): boolean {
-  return lower < higher || (isNoOp && lower === higher);
 }

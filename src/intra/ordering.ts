@@ -9,12 +9,12 @@ import type { Rejection } from "../types/codes.js";
 import { type Digest, type Entry, NO_SEQUENCE, type NodeRef, type Sequence, type Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { type Accept, carriage, type Propose, type SuperAccept, type Verified } from "../types/message.js";
-import type { LogEntry, Statement, StoredSlot } from "../types/schema.js";
+import type { Statement, StoredSlot } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { type EngineStep, type Routes, rejected } from "./engine.js";
 import type { Log } from "./log.js";
+import { beginVoting, type Resuming, restoreSlot } from "./resume.js";
 import type { SlotState } from "./slot.js";
-import { entryOfStored } from "./stored.js";
 
 /** What differs between failure models when a proposal is made or met. */
 export interface Voting {
@@ -56,6 +56,10 @@ export class Ordering {
   }
 
   get isPrimary(): boolean {
+    return this.#log.takesPart && this.#isInOffice;
+  }
+
+  get #isInOffice(): boolean {
     return this.#log.isOpen && primaryOf(this.#cluster, this.#log.view) === this.#self.node;
   }
 
@@ -106,7 +110,7 @@ export class Ordering {
     const isPlaced = this.#log.placed(digest) !== undefined || this.#log.selfPlaced(digest) !== undefined;
     if (isPlaced) return this.#castAgain(step, digest);
     this.learnBlock(block);
-    if (!this.#log.isOpen) return;
+    if (!this.#log.takesPart) return;
     if (this.isPrimary) {
       const state = this.#choose(step, { block, round: 0, hint });
       if (state?.choice !== undefined) this.#voting.cast(step, state.choice);
@@ -132,7 +136,7 @@ export class Ordering {
 
   /** What others have placed or decided is not this node's accept, and it may have accepted something else there. */
   #castAgain(step: EngineStep, digest: Digest): void {
-    if (!this.#log.isOpen) return;
+    if (!this.#log.takesPart) return;
     const accept = this.#log.acceptOf(digest);
     if (accept !== undefined) this.#voting.cast(step, accept);
   }
@@ -184,7 +188,7 @@ export class Ordering {
     const state = this.#log.peek(slot);
     const choice = state?.choice;
     if (state === undefined || choice === undefined || state.decided !== undefined) return;
-    if (!this.#log.isOpen) return;
+    if (!this.#log.takesPart) return;
     if (!this.isPrimary) {
       const accepted = this.#log.present(state.accepted);
       if (accepted !== undefined && this.#log.isNoOp(accepted.digest)) this.#voting.cast(step, accepted);
@@ -249,6 +253,7 @@ export class Ordering {
   #take(step: EngineStep, verified: Verified<Proposal>): boolean {
     const { entry, block, node } = verified.message;
     const log = this.#log;
+    if (log.isGated) return false;
     if (entry.view !== log.view || !log.isOpen) return this.#refuse(step, "stale-view", verified);
     if (node !== primaryOf(this.#cluster, entry.view)) return this.#refuse(step, "not-primary", verified);
     const state = log.slot(entry.slot);
@@ -344,43 +349,19 @@ export class Ordering {
 
   // ---- start
 
-  /** Takes back what this node had made durable: from here on it contradicts nothing it said (protocol 6). */
+  /** Takes back what this node had made durable (resume.ts). */
   restore(step: EngineStep, stored: StoredSlot): void {
-    const log = this.#log;
-    const state = log.slot(stored.slot);
-    if (state === undefined) return;
-    const take = (entry: LogEntry | undefined) => (entry === undefined ? undefined : entryOfStored(log.cluster, entry));
-    const selfAssigned = take(stored.selfAssigned);
-    const accepted = take(stored.accepted);
-    const committed = take(stored.committed);
-    state.proposal =
-      stored.proposal === undefined || accepted === undefined
-        ? undefined
-        : { entry: accepted, statement: stored.proposal };
-    const isPresent = (entry: Entry | undefined) => log.isOpen && log.present(entry) !== undefined;
-    if (selfAssigned !== undefined && isPresent(selfAssigned)) {
-      if (this.isPrimary) log.choose(state, selfAssigned);
-      log.recordSelfAssigned(state, selfAssigned);
-    } else state.selfAssigned = selfAssigned;
-    if (accepted !== undefined && isPresent(accepted)) {
-      log.choose(state, accepted);
-      log.accept(state, accepted);
-    } else state.accepted = accepted;
-    if (committed !== undefined && isPresent(committed)) log.prepare(state, committed, stored.prepared);
-    else if (committed !== undefined) {
-      state.committed = committed;
-      state.prepared = { entry: committed, proof: stored.prepared };
-    }
-    const decided = take(stored.decided);
-    if (decided === undefined || stored.certificate === undefined) {
-      step.changed.add(stored.slot);
-      // Said again: this node's own count of votes was lost as well.
-      const accept = accepted ?? selfAssigned;
-      if (accept !== undefined && isPresent(accept)) this.#voting.cast(step, accept);
-      return;
-    }
-    const decision = { entry: decided, certificate: stored.certificate };
-    if (log.decide(state, decision)) step.decided.push(decision);
+    restoreSlot(step, stored, this.#resuming);
+  }
+
+  /** The node may take part from now on, or not yet. */
+  setGate(step: EngineStep, isGated: boolean): void {
+    this.#log.isGated = isGated;
+    if (!isGated) beginVoting(step, this.#resuming);
+  }
+
+  get #resuming(): Resuming {
+    return { log: this.#log, isInOffice: this.#isInOffice, cast: (step, entry) => this.#voting.cast(step, entry) };
   }
 }
 

@@ -10,6 +10,7 @@ import type { Decided } from "../types/effects.js";
 import type { Digest, Entry, NodeRef, Sequence, Slot, View } from "../types/ids.js";
 import {
   type Accept,
+  type Mark,
   type NewView,
   type NodeMessage,
   type SuperAccept,
@@ -19,6 +20,7 @@ import {
 import type { StoredSlot } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Elections } from "../viewchange/elections.js";
+import type { Standing } from "../viewchange/protocol.js";
 import { type ClusterLog, type EngineEvent, type EngineStep, emptyStep, type Routes } from "./engine.js";
 import { Log } from "./log.js";
 import { Ordering } from "./ordering.js";
@@ -35,6 +37,8 @@ export interface EngineOptions {
   readonly noOp: Block;
   /** The slot of a block that was decided below the stable checkpoint. */
   readonly placedAt: (digest: Digest) => Slot | undefined;
+  /** By default no node has ever rejoined. */
+  readonly standing?: Standing;
 }
 
 export class Paxos implements ClusterLog {
@@ -71,6 +75,14 @@ export class Paxos implements ClusterLog {
 
   get opening(): Verified<NewView> | undefined {
     return this.#views.opening;
+  }
+
+  get mark(): Mark {
+    return { view: this.#log.view, slot: this.#log.last };
+  }
+
+  get isSettled(): boolean {
+    return this.#log.isSettled;
   }
 
   get isWaiting(): boolean {
@@ -172,6 +184,10 @@ export class Paxos implements ClusterLog {
       case "restored":
         this.#ordering.restore(step, event.slot);
         break;
+      case "gate":
+      case "begin":
+        this.#ordering.setGate(step, event.kind === "gate");
+        break;
       default:
         unreachable(event);
     }
@@ -191,7 +207,7 @@ export class Paxos implements ClusterLog {
   }
 
   restate(digest: Digest): readonly NodeMessage[] {
-    if (!this.#log.isOpen) return [];
+    if (!this.#log.takesPart) return [];
     const accept = this.#log.acceptOf(digest);
     return accept === undefined ? [] : [this.#ordering.voteFor(accept)];
   }

@@ -12,6 +12,7 @@ import { compareBallots, type Digest, type Entry, type Sequence, type Slot, type
 import {
   type Accept,
   type Commit,
+  type Mark,
   type NewView,
   type NodeMessage,
   type SuperAccept,
@@ -26,9 +27,16 @@ import { Ordering, statementOf } from "./ordering.js";
 import type { EngineOptions } from "./paxos.js";
 import { Placements } from "./placements.js";
 import { preparedProof } from "./proof.js";
-import type { SlotState } from "./slot.js";
+import { isAbove, type SlotState } from "./slot.js";
 import { storedSlot } from "./stored.js";
 import { Views } from "./views.js";
+
+interface Repeated {
+  readonly verified: Verified<Accept | SuperAccept | Commit>;
+  readonly state: SlotState;
+  readonly tally: Tally;
+  readonly entry: Entry;
+}
 
 export class Pbft implements ClusterLog {
   readonly #options: EngineOptions;
@@ -63,6 +71,14 @@ export class Pbft implements ClusterLog {
 
   get opening(): Verified<NewView> | undefined {
     return this.#views.opening;
+  }
+
+  get mark(): Mark {
+    return { view: this.#log.view, slot: this.#log.last };
+  }
+
+  get isSettled(): boolean {
+    return this.#log.isSettled;
   }
 
   get isWaiting(): boolean {
@@ -162,6 +178,10 @@ export class Pbft implements ClusterLog {
       case "restored":
         this.#ordering.restore(step, event.slot);
         break;
+      case "gate":
+      case "begin":
+        this.#ordering.setGate(step, event.kind === "gate");
+        break;
       default:
         unreachable(event);
     }
@@ -183,7 +203,7 @@ export class Pbft implements ClusterLog {
   /** The accept as well as the COMMIT: who asks may lack the one to send the other itself. */
   restate(digest: Digest): readonly NodeMessage[] {
     const statements: NodeMessage[] = [];
-    if (!this.#log.isOpen) return statements;
+    if (!this.#log.takesPart) return statements;
     const accept = this.#log.acceptOf(digest);
     if (accept !== undefined) statements.push(this.#ordering.voteFor(accept));
     const placed = this.#log.placed(digest);
@@ -197,8 +217,7 @@ export class Pbft implements ClusterLog {
   }
 
   forget(stable: StablePoint): readonly Slot[] {
-    this.#ordering.forget(stable.slot);
-    this.#placements.forget(stable.slot);
+    for (const each of [this.#ordering, this.#placements]) each.forget(stable.slot);
     return this.#log.forget(stable);
   }
 
@@ -258,7 +277,7 @@ export class Pbft implements ClusterLog {
     if (state === undefined) return;
     const count = state.accepts.add({ entry, node, signed: statementOf(verified) });
     // Votes may come before the opening of their view; they are looked at again with the proposal.
-    if (entry.view > log.view || !log.isOpen) return;
+    if (entry.view > log.view || !log.takesPart) return;
     if (count === undefined) return this.#onRepeated(step, { verified, state, tally: state.accepts, entry });
     if (entry.round === 0 && node === primaryOf(cluster, entry.view)) this.#ordering.retry(step, entry.slot);
     if (this.isPrimary && entry.round === 0) this.#compare(step, verified);
@@ -301,7 +320,7 @@ export class Pbft implements ClusterLog {
     if (state.decided !== undefined || !isAbove(entry, state.committed)) return;
     if (!isQuorum(this.#options.cluster, entry, voters)) return;
     if (entry.round === 1 && (state.accepted === undefined || !sameVote(state.accepted, entry))) return;
-    if (entry.view !== this.#log.view || !this.#log.isOpen || this.#log.contradicts(entry)) return;
+    if (entry.view !== this.#log.view || !this.#log.takesPart || this.#log.contradicts(entry)) return;
     const body = this.#log.body(entry.digest);
     if (body === undefined) {
       step.wanted.push({ digest: entry.digest, from: this.#options.self });
@@ -337,20 +356,7 @@ export class Pbft implements ClusterLog {
   }
 
   /** A node's second vote in one ballot: either the same again, or a lie. */
-  #onRepeated(
-    step: EngineStep,
-    {
-      verified,
-      state,
-      tally,
-      entry,
-    }: {
-      readonly verified: Verified<Accept | SuperAccept | Commit>;
-      readonly state: SlotState;
-      readonly tally: Tally;
-      readonly entry: Entry;
-    },
-  ): void {
+  #onRepeated(step: EngineStep, { verified, state, tally, entry }: Repeated): void {
     const { from, message } = verified;
     const said = tally.voteOf(message.node, entry);
     if (said !== undefined && !sameEntry(said, entry)) rejected(step, "conflict", verified);
@@ -366,8 +372,7 @@ export class Pbft implements ClusterLog {
     if (count === undefined) return this.#onRepeated(step, { verified, state, tally: state.commits, entry });
     const quorum = quorumOf(this.#options.cluster);
     if (state.decided !== undefined || count.voters.size < quorum) return;
-    const certificate = { cluster: entry.cluster, commits: proofOf(count, quorum) };
-    this.#decide(step, { entry, certificate });
+    this.#decide(step, { entry, certificate: { cluster: entry.cluster, commits: proofOf(count, quorum) } });
   }
 
   #onTimer(step: EngineStep, slot: Slot): void {
@@ -375,11 +380,10 @@ export class Pbft implements ClusterLog {
     const state = this.#log.peek(slot);
     // Accepts decide among all nodes, so each says its own again: some may lack it, and the primary may be mute.
     const accept = this.#log.present(state?.accepted) ?? this.#log.present(state?.selfAssigned);
-    if (this.#log.isOpen && accept !== undefined && state?.decided === undefined) this.#cast(step, accept);
+    if (this.#log.takesPart && accept !== undefined && state?.decided === undefined) this.#cast(step, accept);
     const committed = this.#log.present(state?.committed);
-    if (committed === undefined || state?.decided !== undefined) return;
-    const body = this.#log.body(committed.digest);
-    if (body === undefined) return;
+    const body = committed === undefined ? undefined : this.#log.body(committed.digest);
+    if (committed === undefined || body === undefined || state?.decided !== undefined) return;
     step.send.push({ to: this.#options.routes.involved(body.clusters), message: this.#commitFor(committed) });
   }
 
@@ -393,8 +397,4 @@ export class Pbft implements ClusterLog {
     step.decided.push(decided);
     this.#ordering.retry(step, entry.slot + 1);
   }
-}
-
-function isAbove(entry: Entry, committed: Entry | undefined): boolean {
-  return committed === undefined || compareBallots(committed, entry) < 0;
 }

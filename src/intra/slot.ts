@@ -3,9 +3,15 @@
 
 import { Tally } from "../cluster/tally.js";
 import type { Decided } from "../types/effects.js";
-import type { Entry, Slot, View } from "../types/ids.js";
+import { type ClusterId, compareBallots, type Entry, type Sequence, type Slot, type View } from "../types/ids.js";
 import type { Prepared } from "../types/message.js";
 import type { Statement } from "../types/schema.js";
+
+/** P of the entry's block, and whether it is a no-op: all an engine needs of a block once it was proposed. */
+export interface Body {
+  readonly clusters: readonly ClusterId[];
+  readonly noOp: boolean;
+}
 
 export interface SlotState {
   readonly slot: Slot;
@@ -54,4 +60,14 @@ export function emptySlot(slot: Slot): SlotState {
     accepts: new Tally(),
     commits: new Tally(),
   };
+}
+
+/** Of two slots in order; only a no-op may share the sequence before it. */
+export function isBelow(lower: Sequence, higher: Sequence, isNoOp: boolean): boolean {
+  return lower < higher || (isNoOp && lower === higher);
+}
+
+/** Is the entry of a higher ballot than what the node has sent a COMMIT for, if for anything? */
+export function isAbove(entry: Entry, committed: Entry | undefined): boolean {
+  return committed === undefined || compareBallots(committed, entry) < 0;
 }

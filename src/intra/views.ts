@@ -10,6 +10,7 @@ import type { ClusterInfo } from "../types/topology.js";
 import {
   type Opening,
   openingOf,
+  type Standing,
   type ViewLog,
   type ViewProtocol,
   type ViewProtocolOptions,
@@ -31,7 +32,10 @@ export interface ViewsOptions {
   readonly placedAt: (digest: Digest) => Slot | undefined;
   readonly decide: (step: EngineStep, decided: Decided) => void;
   readonly protocol: (options: ViewProtocolOptions) => ViewProtocol;
+  readonly standing?: Standing;
 }
+
+const FIRST: Standing = { incarnation: 0, rejoins: [] };
 
 export class Views {
   readonly #options: ViewsOptions;
@@ -56,7 +60,8 @@ export class Views {
       hasBlock: (digest) => ordering.hasBlock(digest) || log.isDecided(digest),
       placedAt: (digest) => log.decidedAt(digest) ?? placedAt(digest),
     };
-    this.#protocol = options.protocol({ self, cluster, noOp, log: viewLog });
+    const { standing = FIRST } = options;
+    this.#protocol = options.protocol({ self, cluster, noOp, log: viewLog, standing });
   }
 
   /** The NEW-VIEW of the last view that this node took part in, to be passed on. */
@@ -75,11 +80,13 @@ export class Views {
   }
 
   suspect(step: EngineStep): void {
+    if (this.#options.log.isGated) return;
     this.#apply(step, this.#protocol.suspect());
   }
 
   onTimer(step: EngineStep): void {
-    if (!this.#options.log.isOpen) this.#apply(step, this.#protocol.onTimer());
+    const { isOpen, isGated } = this.#options.log;
+    if (!isOpen && !isGated) this.#apply(step, this.#protocol.onTimer());
   }
 
   retry(step: EngineStep): void {
@@ -102,6 +109,11 @@ export class Views {
 
   #apply(step: EngineStep, { send, notes, wanted, lagging, enter, opening, behind }: ViewStep): void {
     const { log } = this.#options;
+    // Who may not take part yet follows the views that others open, and neither wants nor promises one.
+    if (log.isGated && opening === undefined) {
+      this.#behind = behind;
+      return;
+    }
     step.send.push(...send);
     step.notes.push(...notes);
     step.wanted.push(...wanted);
@@ -132,7 +144,7 @@ export class Views {
     step.view = "opened";
     step.notes.push({ kind: "view", view, isOpen: true });
     for (const each of decided) decide(step, each);
-    if (primaryOf(cluster, view) !== self.node) return;
+    if (primaryOf(cluster, view) !== self.node || this.#options.log.isGated) return;
     for (const { entry, isDecided } of kept.entries) if (!isDecided) ordering.repropose(step, entry.slot);
   }
 }

@@ -3,10 +3,11 @@
 // bytes is the order of heights, slots and times. Builders make keys, `describeKey` reads them back; nobody else cuts
 // keys apart.
 
-import { bytes, nested, schema, u53 } from "../types/codec.js";
-import type { AccountId, Digest, PublicKey } from "../types/ids.js";
+import { bool, bytes, list, nested, schema, u53 } from "../types/codec.js";
+import type { AccountId, Digest, NodeIndex, PublicKey } from "../types/ids.js";
 import { fromHex, toHex } from "../types/ids.js";
-import { certificateSchema } from "../types/schema.js";
+import { limits } from "../types/limits.js";
+import { certificateSchema, signedSchema } from "../types/schema.js";
 
 /** Table -> first byte of its keys. What each holds: key -> value. */
 export const TABLES = {
@@ -29,6 +30,9 @@ export const TABLES = {
   catchup: 17, // (one key) -> catchUpSchema: the node is in the middle of taking records from others
   stamp: 18, // (one key) -> stampSchema (stamps.ts): the number of the last batch, and what must be there after it
   sum: 19, // (one key) -> sumSchema: a sum over all accounts after the last record
+  boot: 20, // (one key) -> bootSchema: which start of this folder this is, and whether the node may take part
+  start: 21, // node -> signedSchema: its highest START; (no node) -> heardSchema
+  incarnation: 22, // node -> incarnationSchema: how often the node has rejoined
 } as const;
 export type Table = keyof typeof TABLES;
 
@@ -46,6 +50,24 @@ export const sumSchema = schema({ height: u53(1), accounts: u53(2) });
 
 /** The first height that came from other nodes, and the checkpoint certificate up to which they come. */
 export const catchUpSchema = schema({ from: u53(1), certificate: nested(2, certificateSchema) });
+
+const markSchema = schema({ view: u53(1), slot: u53(2) });
+/** The present or last start of a folder. `rejoin`: its node has lost what it said, and is not back yet. */
+export const bootSchema = schema({
+  incarnation: u53(1),
+  boot: u53(2),
+  nonce: bytes(3, 8),
+  isStarted: bool(4), // this start was acknowledged
+  wasStarted: bool(5), // some start of this folder was
+  rejoin: bool(6),
+  claim: nested(7, signedSchema), // the INCARNATION request that the node waits for
+  view: u53(8), // in which that was decided; meaningful once `incarnation` is its number
+  mark: nested(9, markSchema), // how far the node had spoken before the first start that was not acknowledged
+});
+/** By node of the cluster: how far this node has heard it speak. */
+export const heardSchema = schema({ marks: list(1, markSchema, limits.nodesPerClusterMax) });
+/** `number`, `time`: as of the last record. `claim`: the highest that was ever seen, recorded or not. */
+export const incarnationSchema = schema({ number: u53(1), time: u53(2), claim: nested(3, signedSchema) });
 
 /** Facts of the meta table that opening a store checks or tools need. */
 export type MetaName = "network" | "node" | "schema" | "topology";
@@ -115,6 +137,23 @@ export function sumKey(): Uint8Array {
   return key("sum");
 }
 
+export function bootKey(): Uint8Array {
+  return key("boot");
+}
+
+/** In the table of starts, since it is asked about at starts. */
+export function heardKey(): Uint8Array {
+  return key("start");
+}
+
+export function startKey(node: NodeIndex): Uint8Array {
+  return key("start", number(node));
+}
+
+export function incarnationKey(node: NodeIndex): Uint8Array {
+  return key("incarnation", number(node));
+}
+
 export function progressKey(): Uint8Array {
   return key("progress");
 }
@@ -176,6 +215,8 @@ export function describeKey(key: Uint8Array): string {
     case "slot":
     case "record":
     case "certificates":
+    case "start":
+    case "incarnation":
       return rest.length === NUMBER_BYTES ? `${table} ${heightOfKey(key)}` : `${table} ${toHex(rest)}`;
     case "reply":
     case "expiry":
@@ -192,6 +233,7 @@ export function describeKey(key: Uint8Array): string {
     case "catchup":
     case "stamp":
     case "sum":
+    case "boot":
       return table;
   }
 }

@@ -4,7 +4,7 @@
 // with what the node stores.
 
 import type { Members } from "../cluster/members.js";
-import { type Block, type Request, requestId } from "../types/block.js";
+import { type Block, type Request, rejoinOf, requestId } from "../types/block.js";
 import { fromHex } from "../types/ids.js";
 import { storedReplySchema } from "../types/schema.js";
 import type { LedgerRecord } from "./records.js";
@@ -48,7 +48,8 @@ export class ReplyBook {
   }
 
   #consumes(request: Request, time: number): boolean {
-    if (request.validUntil < time || !this.#members.isClient(request.client)) return false;
+    const isKnown = rejoinOf(request) !== undefined || this.#members.isClient(request.client);
+    if (request.validUntil < time || !isKnown) return false;
     const known = this.#replies.get(requestId(request));
     return known === undefined || known.validUntil < time;
   }

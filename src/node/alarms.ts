@@ -25,6 +25,8 @@ export interface AlarmsOptions {
   readonly viewWatch: ViewWatch;
   readonly noOp: Digest;
   readonly isRecorded: (digest: Digest) => boolean;
+  /** Must the view be left, since it was opened before a node rejoined (protocol 6)? */
+  readonly isViewOutdated: () => boolean;
 }
 
 type TimerName =
@@ -34,6 +36,7 @@ type TimerName =
   | `fetch:${Digest}` // a block that votes name is not here
   | `request:${Digest}` // a request that a client sent to this backup is not executed
   | "clock" // a known final lies above the log's last sequence, and the primary does not move on
+  | "rejoined" // the view was opened by who did not know that a node has rejoined
   | "suspect" // others may go first
   | "view" // the view that was entered does not open
   | "ahead"; // messages from the future are held
@@ -81,6 +84,13 @@ export class Alarms {
     else this.#start(now, "clock", this.#options.viewWatch.halfMs);
   }
 
+  /** The node that rejoined takes part from the next view on. */
+  onOutdated(now: Now, out: Effects): void {
+    if (this.#timers.isRunning("rejoined")) return;
+    this.#start(now, "rejoined", this.#options.topology.timers.intraMs);
+    this.#suspect(now, "rejoined", out);
+  }
+
   /** True: the message is from the future, and comes again when it is not. */
   hold(now: Now, verified: Verified): boolean {
     const delay = this.#ahead.hold(verified, now.time);
@@ -116,6 +126,7 @@ export class Alarms {
     viewWatch.onChanged(out);
     this.#timers.stop("suspect");
     this.#timers.stop("view");
+    this.#timers.stop("rejoined");
     if (!coordinator.engine.isOpen) return this.#start(now, "view", viewWatch.openingMs);
     for (const kind of ["slot:", "owed:", "request:", "clock"]) this.#timers.stopAll(kind);
     for (const hash of intake.onView(now, coordinator.requestsUnderWay(), out)) this.onWatched(now, hash);
@@ -154,6 +165,10 @@ export class Alarms {
       case "request":
         if (!intake.repeat(subject as Digest, now, out)) this.#timers.stop(name);
         else if (isLate && this.#isPassedOver(now, subject as Digest)) this.#suspect(now, name, out);
+        return;
+      case "rejoined":
+        if (!this.#options.isViewOutdated()) this.#timers.stop(name);
+        else this.#suspect(now, name, out);
         return;
       case "clock":
         return isLate ? this.#suspect(now, name, out) : undefined;

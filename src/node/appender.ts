@@ -6,6 +6,8 @@
 import type { BlockContext } from "../cluster/block.js";
 import { sameEntry } from "../cluster/quorum.js";
 import type { AccountValue } from "../execution/engine.js";
+import type { EvaluationState } from "../execution/evaluate.js";
+import { Incarnations } from "../execution/incarnations.js";
 import { replayRecord } from "../execution/replay.js";
 import type { StableCheckpoint } from "../intra/checkpoint.js";
 import type { ClusterLog } from "../intra/engine.js";
@@ -27,6 +29,7 @@ import type { Decided, Effects, Reader } from "../types/effects.js";
 import { type AccountId, type ClusterId, type PublicKey, type Slot, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { certificateSchema, storedAccountSchema, storedReplySchema, storedSlotSchema } from "../types/schema.js";
+import type { IncarnationTable } from "./incarnations.js";
 import type { Recorder } from "./recorder.js";
 import type { CheckedRecord } from "./records.js";
 
@@ -35,6 +38,7 @@ export interface AppenderOptions extends BlockContext {
   readonly reader: Reader;
   readonly recorder: Recorder;
   readonly engine: ClusterLog;
+  readonly table: IncarnationTable;
 }
 
 export class Appender {
@@ -113,7 +117,7 @@ export class Appender {
     out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(row) });
   }
 
-  readonly #state = {
+  readonly #state: EvaluationState = {
     isClient: (key: PublicKey) => this.#options.members.isClient(key),
     ids: {
       has: (request: Pick<Request, "client" | "nonce">, recordTime: number) => this.#isConsumed(request, recordTime),
@@ -122,6 +126,10 @@ export class Appender {
       },
     },
     read: (account: AccountId) => this.#read(account),
+    // The recorder is told of each record after it was judged.
+    incarnations: {
+      rejoin: (rejoin, recordTime) => new Incarnations(this.#options.table.recorded).rejoin(rejoin, recordTime),
+    },
   };
 
   #isConsumed(request: Pick<Request, "client" | "nonce">, recordTime: number): boolean {

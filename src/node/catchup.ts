@@ -14,6 +14,7 @@ import type { Certificate } from "../types/schema.js";
 import { Timers } from "../viewchange/timers.js";
 import { Appender } from "./appender.js";
 import { Gaps } from "./gaps.js";
+import type { IncarnationTable } from "./incarnations.js";
 import { RecordFetcher } from "./record-fetcher.js";
 import { RecordServer } from "./record-server.js";
 import type { Recorder } from "./recorder.js";
@@ -26,6 +27,7 @@ export interface CatchUpOptions extends BlockContext {
   readonly reader: Reader;
   readonly engine: ClusterLog;
   readonly recorder: Recorder;
+  readonly table: IncarnationTable;
   readonly restored: Pick<Restored, "checkpoint" | "said" | "catchUp">;
 }
 

@@ -3,10 +3,11 @@
 // Messages that arrive meanwhile are opened at the door and wait. A broken invariant ends the node at once: half-alive
 // is worse.
 
+import { randomBytes } from "node:crypto";
 import { setImmediate as nextRound } from "node:timers/promises";
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
-import { ed25519Signer, ed25519Verifier } from "../crypto/signature.js";
+import { ed25519Signer, ed25519Verifier, type Signer } from "../crypto/signature.js";
 import { type NodeStore, openNodeStore } from "../ledger/node-store.js";
 import { Scrub } from "../ledger/scrub.js";
 import { libp2pTransport } from "../net/libp2p.js";
@@ -18,6 +19,7 @@ import type { NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
+import { startWrite } from "./boot.js";
 import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
@@ -49,6 +51,8 @@ export interface NodeStatus {
   readonly view: number;
   readonly height: number;
   readonly primary: boolean;
+  /** What a node that does not take part yet waits for. */
+  readonly waitsFor?: string | undefined;
   readonly connected: number;
   readonly residentBytes: number;
   readonly metrics: MetricValues;
@@ -58,6 +62,8 @@ export interface NodeStatus {
 const PRUNE_EVERY_MS = 250;
 /** A gigabyte in four minutes, with a hundredth of a core. */
 const SCRUB = { everyMs: 250, againMs: 30_000 } as const;
+/** Tells two starts on copies of one folder apart. */
+const START_NONCE_BYTES = 8;
 
 export class Host {
   readonly #options: HostOptions;
@@ -73,6 +79,7 @@ export class Host {
   readonly #announceEveryMs: number;
   readonly #decodeBlock: (bytes: Uint8Array) => Block;
   readonly #self: NodeRef;
+  readonly #signer: Signer;
   /** Nodes that were never connected since the start. */
   readonly #missing: Set<PublicKey>;
   #inbox: Event[] = [{ kind: "tick" }];
@@ -93,6 +100,7 @@ export class Host {
     const store = await openNodeStore({ path: dataPath, networkId: topology.networkId, nodeId: node.id });
     try {
       if (store.isEmpty) await store.write(genesisWrites(topology, node.cluster, topologyText));
+      await store.write([startWrite(store, randomBytes(START_NONCE_BYTES))]);
       const host = new Host(options, store, await restore(store, context, node.cluster), context);
       await host.#transport.start();
       host.#loop = host.#run();
@@ -114,6 +122,7 @@ export class Host {
     this.#decodeBlock = (bytes) => decodeStored(bytes, context);
     this.#blockContext = context;
     const onRejected = (code: string) => this.#metrics.onRejected(code);
+    this.#signer = ed25519Signer(seed);
     this.#replica = this.#makeReplica(restored);
     this.#ingress = new Ingress({
       ...context,
@@ -160,14 +169,14 @@ export class Host {
       self: this.#self,
       model: members.clusterOf(node.cluster).model,
       networkId: topology.networkId,
-      signer: ed25519Signer(seed),
+      signer: this.#signer,
       keyOf: (ref) => (members.node(ref) as NodeInfo).key,
     };
   }
 
   #makeReplica(restored: Restored): Replica {
     const [self, reader, decodeBlock] = [this.#self, this.#store, this.#decodeBlock];
-    return new Replica({ ...this.#blockContext, self, reader, restored, decodeBlock });
+    return new Replica({ ...this.#blockContext, self, reader, restored, decodeBlock, signer: this.#signer });
   }
 
   async status(): Promise<NodeStatus> {
@@ -181,6 +190,7 @@ export class Host {
       view: coordinator.engine.view,
       height: this.#replica.height,
       primary: coordinator.engine.isPrimary,
+      waitsFor: this.#replica.waitsFor,
       connected: this.#transport.connected().length,
       residentBytes: process.memoryUsage.rss(),
       metrics: await this.#metrics.values(),
@@ -269,7 +279,8 @@ export class Host {
       this.#stableHeight = note.height;
       if (this.#clock.tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
-    } else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
+    } else if (note.kind === "takes-part") log.info({ view: this.#replica.coordinator.engine.view }, "takes part");
+    else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
     else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
     else if (note.kind === "view" && note.isOpen) {
       log.info({ view: note.view }, "view opened");

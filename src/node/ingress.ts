@@ -7,9 +7,11 @@ import { type BlockContext, decodeRequest, isSigned } from "../cluster/block.js"
 import { checkCertificate } from "../cluster/certificate.js";
 import { provenCheckpoint } from "../cluster/checkpoint.js";
 import { primaryOf, quorumOf } from "../cluster/quorum.js";
+import { isClaimSigned } from "../cluster/rejoin.js";
+import { isStartSigned } from "../cluster/start.js";
 import { digestOf } from "../crypto/hash.js";
 import { signingBytes } from "../crypto/signature.js";
-import type { Block, Request } from "../types/block.js";
+import { type Block, type Request, rejoinOf } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
 import { type Refusal, type Rejection, resultCode } from "../types/codes.js";
 import type { Event } from "../types/effects.js";
@@ -22,6 +24,7 @@ import {
   type NodeMessage,
   type Result,
   type Stable,
+  type Started,
   type Verified,
 } from "../types/message.js";
 import { type Certificate, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
@@ -87,7 +90,8 @@ export class Ingress {
     if (decoded.ok) {
       const { client } = decoded.value;
       if (from !== undefined && client !== from) return "wrong-sender";
-      if (this.#options.members.isClient(client)) return { kind: "request", from: client, request: decoded.value };
+      const isKnown = this.#options.members.isClient(client) || isOwnRejoin(decoded.value, this.#options.self.cluster);
+      if (isKnown) return { kind: "request", from: client, request: decoded.value };
     }
     // Only to its own channel: nobody is told that somebody else's forged request was refused.
     if (from === undefined) return decoded.ok ? "unknown-sender" : requestRejection(decoded.code);
@@ -156,6 +160,8 @@ export class Ingress {
       case "view-query":
       case "fetch-records":
       case "records":
+      case "start":
+      case "started":
         return isOwn ? undefined : "not-allowed";
       case "prepare":
       case "promise":
@@ -176,6 +182,7 @@ export class Ingress {
     if (message.kind === "chunk") return this.#checkCertificates(message.certificates, message.block);
     if (message.kind === "result") return this.#checkResult(message);
     if (message.kind === "stable") return this.#checkStable(message);
+    if (message.kind === "started") return this.#checkStarted(message);
     if (message.kind !== "committed") return undefined;
     const block = knownBlock(message.digest);
     // Without the block P is unknown, and with it who may attest; such an answer was not asked for, or came too late.
@@ -211,6 +218,16 @@ export class Ingress {
     return isFine ? undefined : "bad-certificate";
   }
 
+  /** What it shows must be signed by whom it speaks of, all of the own cluster. */
+  #checkStarted({ cluster, starts, rejoins }: Started): Rejection | undefined {
+    const own = this.#options.self.cluster;
+    const isGood =
+      cluster === own &&
+      starts.every((each) => each.start.cluster === own && isStartSigned(each, this.#options)) &&
+      rejoins.every((claim) => isClaimSigned(claim, own, this.#options));
+    return isGood ? undefined : "bad-signature";
+  }
+
   #checkCertificates(certificates: readonly Certificate[], block: Block): Rejection | undefined {
     const expected = { digest: block.digest, clusters: block.clusters as readonly ClusterId[], holder: this.#model };
     const isGood = certificates.every((each) => checkCertificate(each, this.#options, expected).ok);
@@ -229,6 +246,11 @@ export class Ingress {
     // Copies: a vote that is kept must not keep the whole frame it came in.
     return { body: body.slice(), signature: signature.slice() };
   }
+}
+
+/** A node of the own cluster asks for itself. */
+function isOwnRejoin(request: Request, cluster: ClusterId): boolean {
+  return rejoinOf(request)?.cluster === cluster;
 }
 
 function requestRejection(code: Refusal): Rejection {

@@ -6,7 +6,7 @@ import { initiatorOf } from "../cluster/block.js";
 import type { AccountValue, ExecutedBlock } from "../execution/engine.js";
 import type { Batcher } from "../intra/batch.js";
 import { replyKey } from "../ledger/keys.js";
-import { type Request, requestId } from "../types/block.js";
+import { type Request, rejoinOf, requestId } from "../types/block.js";
 import { type Refusal, refusalNumber } from "../types/codes.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import {
@@ -199,6 +199,7 @@ export class Intake {
 
   /** Not ordered, and why. */
   refuse(request: Asker, code: Refusal, out: Effects): void {
+    if (isOfNode(request)) return;
     const retryAfterMs = code === "busy" ? RETRY_AFTER_MS : 0;
     const refused = { refusal: refusalNumber(code), results: NO_BYTES, height: 0, sequence: 0, digest: NO_BYTES };
     this.#reply(request, { ...refused, retryAfterMs }, out);
@@ -211,10 +212,16 @@ export class Intake {
     out: Effects,
   ): void {
     const { self, view } = this.#options;
+    // Nodes see in the log what became of what they asked for.
+    if (isOfNode(request)) return;
     const { nonce, hash, client } = request;
     const message: Reply = { kind: "reply", ...self, nonce, request: fromHex(hash), view: view(), ...answer };
     out.reply.push({ client, message });
   }
+}
+
+function isOfNode(request: Asker & { readonly operations?: Request["operations"] }): boolean {
+  return request.operations !== undefined && rejoinOf({ operations: request.operations }) !== undefined;
 }
 
 function isReplyTo({ request }: ReplyRow, { hash }: Request): boolean {

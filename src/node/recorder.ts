@@ -10,6 +10,7 @@ import { progressKey, progressSchema, sumKey, sumSchema } from "../ledger/keys.j
 import { encodeRecord, type LedgerRecord, recordHash } from "../ledger/records.js";
 import type { Write } from "../types/effects.js";
 import { type Digest, fromHex, type Sequence, type Slot } from "../types/ids.js";
+import type { IncarnationTable } from "./incarnations.js";
 import { type MadeRecord, recordRows } from "./records.js";
 
 /** The end of the view as it is on disk. */
@@ -42,6 +43,7 @@ export const NO_PROGRESS: Progress = { slot: 0, placed: "0".repeat(64) as Digest
 
 export class Recorder {
   readonly #root: StateRoot;
+  readonly #incarnations: IncarnationTable;
   readonly #isNoOp: (slot: Slot) => boolean;
   /** Ordered, not yet executed: by height. */
   readonly #ordered = new Map<number, Ordered>();
@@ -61,7 +63,9 @@ export class Recorder {
     readonly isNoOp: (slot: Slot) => boolean;
     /** Blocks with a record whose slot lies above `progress`. */
     readonly recorded: ReadonlyMap<Slot, Digest>;
+    readonly incarnations: IncarnationTable;
   }) {
+    this.#incarnations = options.incarnations;
     this.#head = options.head;
     this.#progress = options.progress;
     this.#passed = options.progress.slot;
@@ -119,6 +123,7 @@ export class Recorder {
     persist.push(...recordRows(made));
     this.#root.apply(made);
     persist.push(sumRow(height, this.#root));
+    this.#incarnations.record({ record, block: made.ordered.block, certificates: made.certificates }, persist);
     const hash = recordHash(encoded);
     this.#head = { height, hash, time, finalSequence };
     this.#recorded.set(slot, digest);
@@ -136,7 +141,8 @@ export class Recorder {
 
   /** The state root after the last record, with what was placed up to the gapless prefix (protocol 6). */
   stateRoot(): Digest {
-    return this.#root.root([this.#progress.placed]);
+    const incarnations = this.#incarnations.digest();
+    return this.#root.root([this.#progress.placed, ...(incarnations === undefined ? [] : [incarnations])]);
   }
 
   #advance(): boolean {

@@ -6,6 +6,7 @@ import type { BlockContext } from "../cluster/block.js";
 import { noOpBlock } from "../cluster/block.js";
 import { Coordinator } from "../cross/coordinator.js";
 import type { Ordered } from "../cross/outlet.js";
+import type { Signer } from "../crypto/signature.js";
 import type { ExecutionStep } from "../execution/engine.js";
 import { Batcher } from "../intra/batch.js";
 import { Paxos } from "../intra/paxos.js";
@@ -22,12 +23,15 @@ import { Alarms } from "./alarms.js";
 import { CatchUp } from "./catchup.js";
 import { takeCertificates, takeChunk } from "./evidence.js";
 import { Fetcher } from "./fetcher.js";
+import { Gate } from "./gate.js";
+import { IncarnationTable, standingOf } from "./incarnations.js";
 import { Intake } from "./intake.js";
 import { Proposer } from "./proposer.js";
 import { Queries } from "./queries.js";
 import { Recorder } from "./recorder.js";
-import type { Restored } from "./restore.js";
+import { type Restored, takeBack } from "./restore.js";
 import { ViewWatch, withdrawVotes } from "./view-watch.js";
+import { couldMatter } from "./wants.js";
 
 /** Two clocks: `time` in ms since 1970 goes into blocks, `tick` in ms of a monotonic clock drives timers. */
 export interface Now {
@@ -41,6 +45,8 @@ export interface ReplicaOptions extends BlockContext {
   /** What the node had on disk; `freshState` for a new one. */
   readonly restored: Restored;
   readonly decodeBlock: (bytes: Uint8Array) => Block;
+  /** With it, the node takes part only when its cluster knows of its start; without, at once. */
+  readonly signer?: Signer;
 }
 
 export class Replica {
@@ -60,6 +66,8 @@ export class Replica {
   /** Decided in this turn, of which the store does not know yet. */
   readonly #placed = new Map<Digest, number>();
   readonly #fetcher: Fetcher;
+  readonly #table: IncarnationTable;
+  readonly #gate: Gate;
   /** Delivered, not yet taken by execution; bounded by what a log holds above its stable checkpoint. */
   readonly #backlog: Ordered[] = [];
 
@@ -69,6 +77,8 @@ export class Replica {
     this.#own = members.clusterOf(self.cluster);
     this.#noOp = noOpBlock(self.cluster);
     const Engine = this.#own.model === "crash" ? Paxos : Pbft;
+    this.#table = new IncarnationTable({ members, self, reader });
+    const standing = standingOf(this.#table, () => this.#gate.incarnation);
     this.coordinator = new Coordinator({
       topology,
       members,
@@ -78,7 +88,7 @@ export class Replica {
       isRecorded: (digest) => this.#isRecorded(digest),
       engine: (routes) => {
         const placedAt = (digest: Digest) => this.#placedAt(digest);
-        return new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp, placedAt });
+        return new Engine({ self, cluster: this.#own, routes, noOp: this.#noOp, placedAt, standing });
       },
     });
     this.#batcher = new Batcher({ requestsMax: topology.blockRequestsMax });
@@ -87,14 +97,17 @@ export class Replica {
       progress: restored.progress,
       root: restored.root,
       recorded: restored.recorded,
+      incarnations: this.#table,
       isNoOp: (slot) => this.coordinator.engine.decisionAt(slot)?.entry.digest === this.#noOp.digest,
     });
-    this.#catchUp = new CatchUp({ ...options, engine: this.coordinator.engine, recorder: this.#recorder });
+    const { engine } = this.coordinator;
+    this.#catchUp = new CatchUp({ ...options, engine, recorder: this.#recorder, table: this.#table });
+    const isBehind = () => this.#catchUp.isBehind;
+    this.#gate = new Gate({ ...options, cluster: this.#own, engine, table: this.#table, isBehind });
+    if (!this.#gate.isOpen) this.coordinator.engine.step({ kind: "gate" });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
-      topology,
-      self,
-      reader,
+      ...options,
       batcher: this.#batcher,
       isPrimary: () => this.coordinator.engine.isPrimary,
       view: () => this.coordinator.engine.view,
@@ -103,20 +116,13 @@ export class Replica {
       account: (id) => restored.execution.account(id),
       isDown: (cluster) => this.coordinator.decisions.availability.isDown(cluster),
     });
-    this.#queries = new Queries({
-      self,
-      coordinator: this.coordinator,
-      execution: restored.execution,
-      reader,
-      members,
-      decodeBlock: options.decodeBlock,
-    });
+    this.#queries = new Queries({ ...options, coordinator: this.coordinator, execution: restored.execution });
     this.#fetcher = new Fetcher({
-      self,
-      members,
+      ...options,
       isKnown: (digest) => this.coordinator.body(digest) !== undefined || this.#isRecorded(digest),
     });
-    this.#restore(restored);
+    takeBack(this.coordinator, restored);
+    this.#gate.restored();
     const { intraMs } = topology.timers;
     this.#viewWatch = new ViewWatch({ self, members, coordinator: this.coordinator, intraMs });
     this.#alarms = new Alarms({
@@ -129,6 +135,7 @@ export class Replica {
       viewWatch: this.#viewWatch,
       noOp: this.#noOp.digest,
       isRecorded: (digest) => this.#isRecorded(digest),
+      isViewOutdated: () => this.#gate.isViewOutdated,
     });
   }
 
@@ -155,8 +162,14 @@ export class Replica {
 
   /** Monotonic time at which a tick is due; undefined: no need. */
   get wakeAt(): number | undefined {
-    const [mine, other] = [this.#alarms.wakeAt, this.#catchUp.wakeAt];
-    return mine === undefined || other === undefined ? (mine ?? other) : Math.min(mine, other);
+    const all = [this.#alarms.wakeAt, this.#catchUp.wakeAt, this.#gate.wakeAt];
+    const due = all.filter((each) => each !== undefined);
+    return due.length === 0 ? undefined : Math.min(...due);
+  }
+
+  /** What a node that does not take part yet waits for, in words. */
+  get waitsFor(): string | undefined {
+    return this.#gate.waitsFor;
   }
 
   /** A block past the door is not checked again. */
@@ -166,30 +179,13 @@ export class Replica {
 
   /** Could this message still change anything? False lets the door skip its signature. */
   wants(message: Verified["message"]): boolean {
-    const { self } = this.#options;
-    switch (message.kind) {
-      case "accept":
-      case "super-accept":
-        return message.entry.cluster !== self.cluster || this.coordinator.engine.wants(message);
-      case "commit": {
-        const [entry] = message.entries;
-        if (entry === undefined || message.entries.length > 1) return true;
-        if (entry.cluster === self.cluster) return this.coordinator.engine.wants({ kind: "commit", entry });
-        return this.coordinator.decisions.wants(message.digest, entry.cluster);
-      }
-      case "result":
-        return this.#options.restored.execution.wants(message);
-      case "stable":
-        return this.#catchUp.wants(message.certificate);
-      case "new-view": {
-        const { engine } = this.coordinator;
-        return message.view > engine.view || (message.view === engine.view && !engine.isOpen);
-      }
-      case "records":
-        return this.#catchUp.wantsRecords;
-      default:
-        return true;
-    }
+    const { self, restored } = this.#options;
+    return couldMatter(message, {
+      self,
+      coordinator: this.coordinator,
+      catchUp: this.#catchUp,
+      execution: restored.execution,
+    });
   }
 
   /** Is the request queued or watched here, so that the same once more would change nothing? */
@@ -214,6 +210,7 @@ export class Replica {
       case "tick":
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
         this.#catchUp.onTick(now, out);
+        this.#gate.onTick(now, out);
         break;
       default:
         unreachable(event);
@@ -230,21 +227,33 @@ export class Replica {
     if (stable !== undefined) this.#catchUp.learn(stable, out);
     this.#collect(now, out);
     while (this.#proposer.proposeNext(now)) this.#collect(now, out);
-    for (const slot of [...this.#changed].sort((a, b) => a - b)) {
-      const stored = this.coordinator.engine.stored(slot);
-      if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
-    }
-    this.#changed.clear();
+    this.#flushChanged(out);
     this.#catchUp.finish(out);
+    if (this.#gate.finish(now, out)) {
+      this.coordinator.begin();
+      this.#collect(now, out);
+      this.#flushChanged(out);
+    }
+    if (this.#gate.isViewOutdated) this.#alarms.onOutdated(now, out);
+    this.#gate.withhold(out.send);
     this.coordinator.endTurn();
     this.#placed.clear();
     this.#queries.endTurn();
     this.#intake.endTurn();
   }
 
+  #flushChanged(out: Effects): void {
+    for (const slot of [...this.#changed].sort((a, b) => a - b)) {
+      const stored = this.coordinator.engine.stored(slot);
+      if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
+    }
+    this.#changed.clear();
+  }
+
   #onMessage(now: Now, verified: Verified, out: Effects): void {
     const { message } = verified;
     if (this.#alarms.hold(now, verified)) return;
+    this.#gate.hear(verified);
     this.#catchUp.heard(verified);
     this.#viewWatch.heard(verified, now.tick, out.send);
     switch (message.kind) {
@@ -283,10 +292,15 @@ export class Replica {
         return this.#forgetStable(out);
       case "view-query":
         return this.#viewWatch.onQuery({ ...verified, message }, now.tick, out.send);
+      case "start":
+        return this.#gate.onStart({ ...verified, message }, out);
+      case "started":
+        return this.#gate.onStarted({ ...verified, message }, out);
       case "prepare":
       case "promise":
       case "view-change":
       case "new-view":
+        this.#table.hear(message, out.persist);
         return this.coordinator.onViewMessage({ ...verified, message });
       case "fetch-records":
         return this.#catchUp.onFetchRecords({ ...verified, message }, out);
@@ -320,6 +334,7 @@ export class Replica {
     this.#viewWatch.show(output.lagging, now.tick, out.send);
     for (const block of output.learned) {
       out.persist.push({ key: blockKey(block.digest), value: block.bytes });
+      this.#table.learnBlock(block, out.persist);
       this.#alarms.onLearned(now, block);
     }
     for (const digest of output.dropped) {
@@ -381,15 +396,5 @@ export class Replica {
 
   #forgetStable(out: Effects): void {
     for (const slot of this.#catchUp.forget(out)) this.#changed.delete(slot);
-  }
-
-  #restore(restored: Restored): void {
-    const { stable, view } = restored;
-    if (stable.slot > 0) this.coordinator.engine.forget(stable);
-    this.coordinator.startAfter(stable.slot);
-    for (const block of restored.undelivered) this.coordinator.restoreBody(block);
-    if (view.view > 0) this.coordinator.restore({ kind: "restored-view", ...view });
-    for (const stored of restored.slots) this.coordinator.restore({ kind: "restored", slot: stored });
-    this.coordinator.engine.step({ kind: "final", sequence: restored.head.finalSequence });
   }
 }

@@ -5,6 +5,7 @@
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { checkpointOf, decodeCheckpoint, NO_CHECKPOINT, type StablePoint } from "../cluster/checkpoint.js";
 import { genesisAccounts } from "../cluster/genesis.js";
+import type { Coordinator } from "../cross/coordinator.js";
 import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
 import { StateRoot } from "../execution/root.js";
 import { createExecution } from "../execution/scheduler.js";
@@ -48,6 +49,7 @@ import {
   storedViewSchema,
 } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
+import { recordedIncarnations } from "./incarnations.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
 import { ownDecision } from "./records.js";
 import { decodeNewView } from "./wire-views.js";
@@ -106,12 +108,29 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     checkpoint,
     said: said === undefined ? undefined : decodeCheckpoint(said),
     root,
-    execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
+    execution: createExecution({
+      topology,
+      members,
+      cluster,
+      accounts,
+      consumedIds,
+      incarnations: recordedIncarnations(members, cluster, store),
+    }),
     slots,
     undelivered: readBlocks(store, context, slots),
     recorded: new Map([...recordedAbove(store, slots, progress.slot), ...appendedAbove(catchUp, progress.slot)]),
     catchUp,
   };
+}
+
+/** Tells the parts of a new replica what the store has, in the order in which they need it. */
+export function takeBack(coordinator: Coordinator, { stable, view, slots, undelivered, head }: Restored): void {
+  if (stable.slot > 0) coordinator.engine.forget(stable);
+  coordinator.startAfter(stable.slot);
+  for (const block of undelivered) coordinator.restoreBody(block);
+  if (view.view > 0) coordinator.restore({ kind: "restored-view", ...view });
+  for (const stored of slots) coordinator.restore({ kind: "restored", slot: stored });
+  coordinator.engine.step({ kind: "final", sequence: head.finalSequence });
 }
 
 async function readHead(store: Store): Promise<Head> {

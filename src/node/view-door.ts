@@ -5,6 +5,7 @@ import type { CertificateContext } from "../cluster/certificate.js";
 import { checkCertificate } from "../cluster/certificate.js";
 import { provenCheckpoint } from "../cluster/checkpoint.js";
 import { isQuorum, primaryOf, quorumOf, sameVote } from "../cluster/quorum.js";
+import { countedReports, isClaimSigned } from "../cluster/rejoin.js";
 import { signingBytes } from "../crypto/signature.js";
 import type { Rejection } from "../types/codes.js";
 import type { Decided } from "../types/effects.js";
@@ -49,8 +50,11 @@ export function checkViewContent(message: ViewMessage, context: CertificateConte
 }
 
 /** A quorum of different nodes' signed VIEW-CHANGEs of this very view. */
-function isJustified({ cluster, view, changes }: NewView, context: CertificateContext): boolean {
+function isJustified({ cluster, view, changes, rejoins }: NewView, context: CertificateContext): boolean {
   if (changes.length === 0) return true;
+  if (rejoins.length > 0) return false;
+  const counted = new Set(countedReports(changes.map(({ message }) => message)));
+  const isOver = (message: ViewChange) => !counted.has(message);
   const quorum = quorumOf(context.members.clusterOf(cluster));
   if (changes.length < quorum) return false;
   return changes.every(({ signed, message }, at) => {
@@ -59,12 +63,16 @@ function isJustified({ cluster, view, changes }: NewView, context: CertificateCo
     if (message.cluster !== cluster || message.view !== view) return false;
     if (before !== undefined && before.message.node >= message.node) return false;
     return (
-      isSigned(signed, { kind: carriage["view-change"].number, by: message }, context) && isProven(message, context)
+      !isOver(message) &&
+      isSigned(signed, { kind: carriage["view-change"].number, by: message }, context) &&
+      isProven(message, context)
     );
   });
 }
 
-function isProven({ cluster, view, stable, decided, prepared }: ViewChange, context: CertificateContext): boolean {
+function isProven(change: ViewChange, context: CertificateContext): boolean {
+  const { cluster, view, stable, decided, prepared, rejoins } = change;
+  if (!rejoins.every((claim) => isClaimSigned(claim, cluster, context))) return false;
   if (stable !== undefined && provenCheckpoint(stable, context, cluster) === undefined) return false;
   const isDecided = ({ entry, certificate }: Decided) =>
     checkCertificate(certificate, context, { digest: entry.digest, clusters: [cluster], holder: "byzantine" }).ok;

@@ -4,12 +4,14 @@
 
 import { decidedOf, decodeCommit } from "../cluster/certificate.js";
 import { stableOf } from "../cluster/checkpoint.js";
+import { decodeClaim } from "../cluster/rejoin.js";
 import type { Decided } from "../types/effects.js";
 import { type ClusterId, type Digest, type Entry, fromHex, type Sequence, type Slot, toHex } from "../types/ids.js";
 import {
   carriage,
   type NewView,
   type Prepared,
+  type RejoinClaim,
   type SignedChange,
   unreachable,
   type ViewChange,
@@ -37,12 +39,14 @@ export function encodeViewMessage(message: ViewMessage): Uint8Array {
         ...message,
         decided: message.decided.map(({ certificate }) => certificate),
         candidates: message.candidates.map(encodeEntry),
+        rejoins: message.rejoins.map(({ signed }) => signed),
       });
     case "view-change":
       return viewChangeSchema.encode({
         ...message,
         decided: message.decided.map(({ certificate }) => certificate),
         prepared: message.prepared.map(({ proof }) => ({ statements: proof })),
+        rejoins: message.rejoins.map(({ signed }) => signed),
       });
     case "new-view":
       return newViewSchema.encode({
@@ -50,6 +54,7 @@ export function encodeViewMessage(message: ViewMessage): Uint8Array {
         entries: message.entries.map(encodeEntry),
         decided: message.decided.map(({ certificate }) => certificate),
         changes: message.changes.map(({ signed }) => signed),
+        rejoins: message.rejoins.map(({ signed }) => signed),
       });
     default:
       return unreachable(message);
@@ -75,27 +80,44 @@ export function decodeViewMessage(kind: ViewMessage["kind"], body: Uint8Array): 
 }
 
 function decodePromise(body: Uint8Array): ViewPromise | undefined {
-  const { cluster: id, node, view, stable, decided, candidates } = promiseSchema.decode(body);
+  const { cluster: id, node, view, stable, decided, candidates, ...rest } = promiseSchema.decode(body);
   const cluster = id as ClusterId;
+  const rejoins = decodeClaims(rest.rejoins, cluster);
   const proven = decodeDecided(decided, cluster);
   const entries = candidates.map((entry) => decodeEntry(entry, cluster));
   if (proven === undefined || !isComplete(entries) || stableOf(stable) === undefined) return undefined;
-  return { kind: "promise", cluster, node, view, stable, decided: proven, candidates: entries };
+  if (rejoins === undefined) return undefined;
+  const { incarnation } = rest;
+  return {
+    kind: "promise",
+    cluster,
+    node,
+    view,
+    incarnation,
+    rejoins,
+    stable,
+    decided: proven,
+    candidates: entries,
+  };
 }
 
 export function decodeViewChange(body: Uint8Array): ViewChange | undefined {
-  const { cluster: id, node, view, stable, decided, prepared } = viewChangeSchema.decode(body);
+  const { cluster: id, node, view, stable, decided, prepared, ...rest } = viewChangeSchema.decode(body);
   const cluster = id as ClusterId;
+  const rejoins = decodeClaims(rest.rejoins, cluster);
   const proven = decodeDecided(decided, cluster);
   const certificates = prepared.map(({ statements }) => decodePrepared(statements, cluster));
   const low = stableOf(stable);
   if (proven === undefined || !isComplete(certificates) || low === undefined) return undefined;
   if (!isAscending(proven, low.slot) || !isAscending(certificates, low.slot)) return undefined;
-  return { kind: "view-change", cluster, node, view, stable, decided: proven, prepared: certificates };
+  if (rejoins === undefined) return undefined;
+  const { incarnation } = rest;
+  const about = { cluster, node, view, incarnation, rejoins };
+  return { kind: "view-change", ...about, stable, decided: proven, prepared: certificates };
 }
 
 export function decodeNewView(body: Uint8Array): NewView | undefined {
-  const { cluster: id, node, view, entries, stable, decided, changes } = newViewSchema.decode(body);
+  const { cluster: id, node, view, entries, stable, decided, changes, ...rest } = newViewSchema.decode(body);
   const cluster = id as ClusterId;
   const kept = entries.map((entry) => decodeEntry(entry, cluster));
   const proven = decodeDecided(decided, cluster);
@@ -108,8 +130,18 @@ export function decodeNewView(body: Uint8Array): NewView | undefined {
   if (!kept.every(isInPlace)) return undefined;
   // A crash cluster's says itself where it begins.
   if (signed.length === 0 && kept.length > 0 && kept[0]?.slot !== low.slot + 1) return undefined;
-  const change = { changes: signed, original: undefined };
+  const rejoins = decodeClaims(rest.rejoins, cluster);
+  if (rejoins === undefined) return undefined;
+  const change = { rejoins, changes: signed, original: undefined };
   return { kind: "new-view", cluster, node, view, entries: kept, stable, decided: proven, ...change };
+}
+
+/** Each node once. */
+export function decodeClaims(signed: readonly Signed[], cluster: ClusterId): readonly RejoinClaim[] | undefined {
+  const claims = signed.map((each) => decodeClaim(each, cluster)).filter((each) => each !== undefined);
+  const nodes = claims.map(({ node }) => node);
+  const isAscending = nodes.every((node, at) => node > (nodes[at - 1] ?? -1));
+  return isAscending && claims.length === signed.length ? claims : undefined;
 }
 
 function decodeChange(signed: Signed): SignedChange | undefined {

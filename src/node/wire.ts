@@ -4,6 +4,7 @@
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { decodeCommit, encodeCommit } from "../cluster/certificate.js";
 import { decodeCheckpoint, encodeCheckpoint } from "../cluster/checkpoint.js";
+import { decodeStart, encodeStart, signedStart } from "../cluster/start.js";
 import type { Block } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
 import type { Rejection } from "../types/codes.js";
@@ -22,11 +23,12 @@ import {
   replySchema,
   resultSchema,
   stableSchema,
+  startedSchema,
   unknownSchema,
   viewQuerySchema,
 } from "../types/schema.js";
 import { decodeVote, encodeVote } from "./votes.js";
-import { decodeViewMessage, encodeViewMessage } from "./wire-views.js";
+import { decodeClaims, decodeViewMessage, encodeViewMessage } from "./wire-views.js";
 
 /** An envelope taken apart; `message` is made by `openMessage` once the sender is known to be allowed. */
 export interface Opened {
@@ -93,6 +95,13 @@ export function bodyOf(message: Message): Uint8Array {
       return recordsSchema.encode(message);
     case "request":
       return message.request.signed.body;
+    case "start":
+      return encodeStart(message);
+    case "started": {
+      const { starts, rejoins, nonce, mark, ...rest } = message;
+      const signed = { starts: starts.map((each) => each.signed), rejoins: rejoins.map((each) => each.signed) };
+      return startedSchema.encode({ ...rest, ...mark, nonce: fromHex(nonce), ...signed });
+    }
     case "reply":
       return replySchema.encode(message);
     case "read":
@@ -191,6 +200,18 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
     }
     case "records":
       return { kind, ...recordsSchema.decode(body) };
+    case "start": {
+      const start = decodeStart(body);
+      return start === undefined ? "malformed" : { kind, ...start };
+    }
+    case "started": {
+      const { cluster: id, boot, nonce, fresh, view, slot, ...signed } = startedSchema.decode(body);
+      const cluster = id as ClusterId;
+      const starts = signed.starts.map(signedStart);
+      const rejoins = decodeClaims(signed.rejoins, cluster);
+      if (!starts.every((each) => each !== undefined) || rejoins === undefined) return "malformed";
+      return { kind, cluster, boot, nonce: toHex(nonce), fresh, mark: { view, slot }, starts, rejoins };
+    }
     case "request":
     case "reply":
     case "read":
@@ -228,6 +249,7 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "prepare":
     case "promise":
     case "view-change":
+    case "start":
       return { cluster: message.cluster, node: message.node };
     // Passed on by anyone of the cluster.
     case "new-view":
@@ -240,6 +262,7 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "stable":
     case "fetch-records":
     case "records":
+    case "started":
       return undefined;
     default:
       return unreachable(message);

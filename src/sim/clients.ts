@@ -118,7 +118,13 @@ export class SimClient {
     const nonce = ++this.#nonce;
     const lasts = validMs ?? this.#draw.integer(VALID_MS);
     const validUntil = Math.floor(START + queue.now) + lasts;
-    const body = requestBodySchema.encode({ client: fromHex(this.key), nonce, validUntil, operations });
+    const body = requestBodySchema.encode({
+      client: fromHex(this.key),
+      nonce,
+      validUntil,
+      operations,
+      rejoin: undefined,
+    });
     const { number } = carriage.request;
     const signature = this.#signer.sign(signingBytes(context.topology.networkId, number, body));
     const decoded = decodeRequest({ body, signature }, context);

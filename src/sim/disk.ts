@@ -10,6 +10,8 @@ import type { Write } from "../types/effects.js";
 
 /** Synced writes that a broken disk may lose. */
 const PAST_MAX = 32;
+/** All that a store holds. */
+export type Rows = ReturnType<MemoryStore["rows"]>;
 
 export class Disk {
   readonly store: MemoryStore;
@@ -20,7 +22,8 @@ export class Disk {
   /** What undoes the newest synced ones, oldest first. */
   readonly #past: (readonly Write[])[] = [];
   #stamper = Stamper.empty();
-  #mark: Marked = NO_STAMP;
+  /** Undefined: whatever the store says. */
+  #mark: Marked | undefined = NO_STAMP;
 
   constructor(store: MemoryStore) {
     this.store = store;
@@ -32,17 +35,17 @@ export class Disk {
 
   /** It lacks what was durable. */
   get hasLost(): boolean {
-    return this.#stamper.stamp.number < this.#mark.number;
+    return this.#mark !== undefined && this.#stamper.stamp.number < this.#mark.number;
   }
 
-  /** What a start asks first: the code of why the node must not start (protocol 6). */
-  async refusal(): Promise<string | undefined> {
+  /** What a start asks first: why the node must not start (protocol 6). */
+  async refusal(): Promise<CodedError | undefined> {
     try {
       this.#stamper = await Stamper.open(this.store);
-      checkMark(this.#stamper.stamp, this.#mark, "the simulated disk");
+      checkMark(this.#stamper.stamp, this.#mark ?? this.#stamper.stamp, "the simulated disk");
       return undefined;
     } catch (error) {
-      if (error instanceof CodedError) return error.code;
+      if (error instanceof CodedError) return error;
       throw error;
     }
   }
@@ -57,6 +60,14 @@ export class Disk {
     this.#past.push(...this.#undo.splice(0));
     this.#past.splice(0, this.#past.length - PAST_MAX);
     this.#mark = this.#stamper.stamp;
+  }
+
+  /** Another disk with these rows; the mark is the one that belongs to them. */
+  replace(rows: readonly Write[]): void {
+    this.#undo.length = 0;
+    this.#past.length = 0;
+    this.store.apply([...this.store.rows().map(([key]) => ({ key, value: undefined })), ...rows]);
+    this.#mark = undefined;
   }
 
   /** The node stops: of the unsynced writes the newest are lost, `lost` of them at most. */

@@ -6,6 +6,7 @@ import { primaryOf } from "../cluster/quorum.js";
 import type { ClusterId } from "../types/ids.js";
 import { unreachable } from "../types/message.js";
 import type { ClusterInfo } from "../types/topology.js";
+import { keepOldDisk, loseDisk, loseTail } from "./disks.js";
 import type { Draw } from "./draw.js";
 import type { EventQueue } from "./events.js";
 import type { SimHost } from "./host.js";
@@ -34,7 +35,6 @@ export class Nemesis {
   readonly #options: NemesisOptions;
   readonly #active = new Set<Heal>();
   readonly #calmWeather: Weather;
-  readonly #lost = new Set<SimHost>();
   #isOver = false;
   /** Faults so far. */
   count = 0;
@@ -159,10 +159,14 @@ export class Nemesis {
           },
         };
       case "lost-tail":
-        return this.#loseTail(host);
+        return loseTail(hosts, draw);
       case "gale":
         network.weather = GALE;
         return { what: "everywhere", heal: () => (network.weather = this.#calmWeather) };
+      case "lose-disk":
+        return loseDisk(hosts, draw);
+      case "old-disk":
+        return keepOldDisk(hosts, draw);
       case "clock-jump": {
         host.skewMs = draw.integer([-SKEW_MAX_MS, SKEW_MAX_MS]);
         return { what: `${host.name} to ${host.skewMs} ms`, heal: () => undefined };
@@ -182,19 +186,6 @@ export class Nemesis {
       for (const each of both) this.#revive(each);
     };
     return { what: `${host.name} ${point}`, heal };
-  }
-
-  /** For good, so never more nodes of a cluster than may fail; a byzantine one counts. */
-  #loseTail(host: SimHost): { readonly what: string; readonly heal: Heal } | undefined {
-    const { draw, queue } = this.#options;
-    const mates = this.#membersOf(host.cluster);
-    const broken = mates.filter((each) => !each.isCorrect || this.#lost.has(each)).length;
-    if (!host.isCorrect || this.#lost.has(host) || broken >= host.cluster.faults) return undefined;
-    this.#lost.add(host);
-    host.crash();
-    const count = draw.integer([1, 20]);
-    queue.after(0, () => host.disk.lose(count));
-    return { what: `${host.name}, ${count} writes`, heal: () => this.#revive(host) };
   }
 
   /** All at the same moment; they come back one by one. */

@@ -2,24 +2,25 @@
 // turn. It drives the real door, turn and replica; what it keeps over a crash is its disk and nothing else. A byzantine
 // node is the same, with a villain between it and the world.
 
-import { decodeBlock } from "../cluster/block.js";
 import type { Signer } from "../crypto/signature.js";
 import { MemoryStore } from "../ledger/memory.js";
-import { Ingress } from "../node/ingress.js";
+import { rejoinWrite, startWrite } from "../node/boot.js";
+import type { Ingress } from "../node/ingress.js";
 import { expiredReplies } from "../node/prune.js";
-import { type Now, Replica } from "../node/replica.js";
-import { genesisWrites, restore } from "../node/restore.js";
+import type { Now, Replica } from "../node/replica.js";
+import { genesisWrites } from "../node/restore.js";
 import { runTurn, type TurnContext, type TurnPlan } from "../node/turn.js";
 import type { Block } from "../types/block.js";
+import { CodedError } from "../types/codes.js";
 import type { Event } from "../types/effects.js";
 import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { ClusterInfo, NodeInfo } from "../types/topology.js";
-import { Disk } from "./disk.js";
+import { Disk, type Rows } from "./disk.js";
 import type { Draw } from "./draw.js";
-import { framesOf } from "./frames.js";
 import type { Endpoint, Frame } from "./network.js";
 import type { SimNode, Villain, VillainContext } from "./observer.js";
+import { framesOf, newProcess, nonceOf, storedBlocks } from "./process.js";
 import { type CrashPoint, type Doom, START, type Surroundings } from "./surroundings.js";
 
 export interface SimHostOptions {
@@ -37,6 +38,8 @@ export interface SimHostOptions {
 /** A node that was told to die in its next turn, and has none, dies after this long. */
 const DOOM_MS = 300;
 const TOPOLOGY_TEXT = "# A simulated network has no topology file.\n";
+/** Until somebody has read why a node stopped. */
+const OPERATOR_MS = 500;
 /** A timer that is due again at once fires in the next millisecond, as the platform's do. */
 const TIMER_MIN_MS = 1;
 
@@ -51,9 +54,11 @@ export class SimHost implements SimNode {
   readonly disk = new Disk(new MemoryStore());
   running: { readonly replica: Replica; readonly ingress: Ingress } | undefined;
   skewMs: number;
+  /** It has lost what it said, knows or does not know it, and does not take part again yet. */
+  amnesia: "unaware" | "recovering" | undefined;
   /** Added to every write: a disk that has become slow. */
   diskExtraMs = 0;
-  /** The code with which it refused to start: it stays down. */
+  /** The code with which it last refused to start. */
   refusedWith: string | undefined;
   /** Asked at each turn that has effects: does it die in it, and where? */
   fate: ((host: SimHost, plan: TurnPlan) => Doom | undefined) | undefined;
@@ -91,11 +96,7 @@ export class SimHost implements SimNode {
     this.#villain = villain;
     const { networkId } = context.topology;
     this.#context = { self: this.ref, model: cluster.model, networkId, signer, keyOf };
-    this.#decodeBlock = (bytes) => {
-      const decoded = decodeBlock(bytes, context, false);
-      if (!decoded.ok) throw new Error(`a stored block is not valid (${decoded.code})`);
-      return decoded.value;
-    };
+    this.#decodeBlock = storedBlocks(context);
     this.disk.write(genesisWrites(context.topology, info.cluster, TOPOLOGY_TEXT), { sync: true });
   }
 
@@ -109,12 +110,15 @@ export class SimHost implements SimNode {
 
   /** Starts it from its disk, now. */
   async boot(): Promise<void> {
-    const { onStart, onRefused, queue } = this.#surroundings;
+    const { onStart, queue } = this.#surroundings;
     this.#life++;
     this.#forget();
     this.#villain?.remember?.(this, this.#draw.below);
-    if (this.isCorrect) this.refusedWith = await this.disk.refusal();
-    if (this.refusedWith !== undefined) return onRefused(this, this.refusedWith);
+    if (this.isCorrect) {
+      const refusal = await this.disk.refusal();
+      if (refusal !== undefined) return this.#break(refusal);
+      this.disk.write([startWrite(this.store, nonceOf(this.#draw))], { sync: true });
+    }
     if (!(await this.#load())) return;
     this.#bootedAt = queue.now;
     this.#prunedAt = queue.now;
@@ -127,18 +131,16 @@ export class SimHost implements SimNode {
   async #load(): Promise<boolean> {
     const { context, onBroken, onRejected } = this.#surroundings;
     try {
-      const restored = await restore(this.store, context, this.ref.cluster);
-      const { store: reader, ref: self } = this;
-      const replica = new Replica({ ...context, self, reader, restored, decodeBlock: this.#decodeBlock });
-      const ingress = new Ingress({
-        ...context,
-        self,
-        knownBlock: (digest) => replica.knownBlock(digest),
-        wants: (message) => replica.wants(message),
-        awaits: replica.awaits,
+      const { store, ref, isCorrect, signer } = this;
+      this.running = await newProcess({
+        context,
+        self: ref,
+        store,
+        decodeBlock: this.#decodeBlock,
+        // A byzantine node asks nobody whether it may vote.
+        signer: isCorrect ? signer : undefined,
         onRejected: (code, from, kind) => onRejected(this, code, from, kind),
       });
-      this.running = { replica, ingress };
       return true;
     } catch (error) {
       this.#life++;
@@ -152,10 +154,27 @@ export class SimHost implements SimNode {
   restart(): void {
     const { queue, tempo } = this.#surroundings;
     const life = this.#life;
-    if (this.refusedWith !== undefined) return;
     queue.after(this.#draw.number(tempo.bootMs), () =>
       this.running === undefined && life === this.#life ? this.boot() : undefined,
     );
+  }
+
+  /** Dies, and its folder is empty, or what it was when `past` was taken. The operator knows of it, or does not. */
+  loseDisk({ past, isKnown }: { readonly past: Rows | undefined; readonly isKnown: boolean }): void {
+    this.crash();
+    this.amnesia = isKnown ? "recovering" : "unaware";
+    const first = genesisWrites(this.#surroundings.context.topology, this.info.cluster, TOPOLOGY_TEXT);
+    if (isKnown) this.disk.replace([...first, rejoinWrite()]);
+    else this.disk.replace(past?.map(([key, value]) => ({ key, value })) ?? first);
+    this.#surroundings.onLost(this);
+  }
+
+  /** Dies, and its disk has lost the newest `count` of the writes that were durable. */
+  loseTail(count: number): void {
+    this.crash();
+    this.amnesia = "unaware";
+    this.#surroundings.queue.after(0, () => this.disk.lose(count));
+    this.#surroundings.onLost(this);
   }
 
   /** Dies in its next turn, at that point. */
@@ -277,6 +296,7 @@ export class SimHost implements SimNode {
     }
     this.disk.write(plan.persist, { sync: true });
     onTurn(this, plan);
+    if (plan.notes.some(({ kind }) => kind === "takes-part")) this.amnesia = undefined;
     if (this.#doom === "between") this.crash();
     if (life !== this.#life) return;
     this.#send(plan);
@@ -322,6 +342,15 @@ export class SimHost implements SimNode {
   #break(error: unknown): void {
     this.#life++;
     this.#forget();
+    if (this.amnesia === "unaware" && error instanceof CodedError) {
+      this.refusedWith = error.code;
+      this.#surroundings.onRefused(this, error.code);
+      this.#surroundings.queue.after(OPERATOR_MS, () => {
+        if (this.amnesia === "unaware") this.loseDisk({ past: undefined, isKnown: true });
+        this.restart();
+      });
+      return;
+    }
     this.#surroundings.onBroken(this, error);
   }
 

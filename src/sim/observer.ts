@@ -56,6 +56,8 @@ export interface Checker {
   /** The node stopped, at any point between the effects of a turn; or came back from its store. */
   onCrash?(node: SimNode): void;
   onStart?(node: SimNode): void;
+  /** What was durable at a node is gone, or is what it was a while ago. */
+  onLost?(node: SimNode): void;
   /** A correct client sent a request for the first time. */
   onRequest?(request: Request): void;
   /** A correct client got enough equal replies to believe the result (one of a crash cluster, f + 1 else). */

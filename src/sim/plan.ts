@@ -32,6 +32,8 @@ export const FAULTS = [
   "lost-tail",
   "gale",
   "clock-jump",
+  "lose-disk",
+  "old-disk",
 ] as const;
 export type Fault = (typeof FAULTS)[number];
 

@@ -40,6 +40,7 @@ const MACHINE_FAULTS: readonly Fault[] = [
   "clock-jump",
 ];
 const STORAGE_FAULTS: readonly Fault[] = ["full-disk", "lost-tail"];
+const DISK_FAULTS: readonly Fault[] = ["lose-disk", "old-disk"];
 const VILLAIN_FAULTS: readonly Fault[] = ["crash-villain"];
 const PRIMARY_FAULTS: readonly Fault[] = ["crash-primary", "pause-primary", "isolate-primary", "crash-node"];
 
@@ -219,10 +220,15 @@ function drawKinds(draw: Draw, profile: Profile): readonly Fault[] {
     case "weather":
       return some(NETWORK_FAULTS);
     case "storm":
-      return [...some(MACHINE_FAULTS), ...draw.some(NETWORK_FAULTS, 0.2)];
+      return [...some(MACHINE_FAULTS), ...draw.some(NETWORK_FAULTS, 0.2), ...draw.some(DISK_FAULTS, 0.3)];
     case "treason":
       // What a byzantine node forgets at a restart only shows when it restarts.
-      return [...draw.some(NETWORK_FAULTS, 0.2), ...draw.some(MACHINE_FAULTS, 0.15), ...draw.some(VILLAIN_FAULTS, 0.5)];
+      return [
+        ...draw.some(NETWORK_FAULTS, 0.2),
+        ...draw.some(MACHINE_FAULTS, 0.15),
+        ...draw.some(VILLAIN_FAULTS, 0.5),
+        ...draw.some(DISK_FAULTS, 0.3),
+      ];
     case "crossfire":
       return [...some(PRIMARY_FAULTS), ...draw.some(NETWORK_FAULTS, 0.15)];
   }

@@ -128,9 +128,7 @@ function waitingFor(world: World): readonly string[] {
   const clusters = world.topology.clusters.flatMap(({ id }) =>
     unsettled(
       world,
-      world.hosts.filter(
-        ({ ref, isCorrect, refusedWith }) => ref.cluster === id && isCorrect && refusedWith === undefined,
-      ),
+      world.hosts.filter(({ ref, isCorrect }) => ref.cluster === id && isCorrect),
     ),
   );
   return [...requests, ...clusters];
@@ -153,6 +151,8 @@ function unsettled(world: World, hosts: readonly SimHost[]): readonly string[] {
       if (record === undefined) reasons.push(`${name} writes record ${highest}`);
       else heads.add(toHex(record));
     }
+    const { waitsFor } = running.replica;
+    if (waitsFor !== undefined) reasons.push(`${name} waits for ${waitsFor}`);
     const { queued = 0, undelivered = 0, unexecuted = 0, cross = 0 } = running.replica.gauges;
     // Blocks that a byzantine node invented may stay up to their bound.
     const open = world.hosts.every(({ isCorrect }) => isCorrect) ? cross : 0;

@@ -42,7 +42,8 @@ export interface Surroundings {
   readonly onTurn: (host: SimHost, plan: TurnPlan) => void;
   readonly onCrash: (host: SimHost) => void;
   readonly onStart: (host: SimHost) => void;
-  /** Its disk is not what it was: the node does not start, and the code says why. */
+  readonly onLost: (host: SimHost) => void;
+  /** It stopped, since it found that its folder is not what it should be. */
   readonly onRefused: (host: SimHost, code: string) => void;
   /** An invariant of the node's own broke: its process would have ended. */
   readonly onBroken: (host: SimHost, error: unknown) => void;

@@ -112,6 +112,8 @@ function describeNote(note: Note): string {
       return `stable slot ${note.slot} height ${note.height}`;
     case "suspected":
       return `suspected view ${note.view} for ${note.why}`;
+    case "takes-part":
+      return "takes part from now on";
     case "caught-up":
       return `caught up to slot ${note.slot} height ${note.height}`;
     case "view":

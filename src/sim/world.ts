@@ -269,12 +269,10 @@ export class World implements SimWorld {
         }
         for (const checker of this.#checkers) checker.onStart?.(host);
       },
-      onRefused: (host, code) => {
-        this.#note(`${host.name} does not start: ${code}`);
-        if (!host.disk.hasLost) {
-          this.violate({ invariant: "I0", reason: `${host.name} refuses a disk that is whole: ${code}` });
-        }
+      onLost: (host) => {
+        for (const checker of this.#checkers) checker.onLost?.(host);
       },
+      onRefused: (host, code) => this.#note(`${host.name} stops: ${code}`),
       onBroken: (host, error) => {
         const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
         // A byzantine node's own troubles are nobody's.

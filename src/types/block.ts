@@ -1,7 +1,7 @@
 // Requests and blocks as the core sees them: decoded once, with the exact signed bytes beside the decoded form, so that
 // nothing is ever re-encoded (protocol 1).
 
-import type { AccountId, ClusterId, Digest, PublicKey } from "./ids.js";
+import type { AccountId, ClusterId, Digest, NodeIndex, PublicKey } from "./ids.js";
 import type { Signed } from "./schema.js";
 
 export interface AccountPosting {
@@ -15,6 +15,13 @@ export type BlockOperation =
       readonly kind: "transfer";
       readonly debits: readonly AccountPosting[];
       readonly credits: readonly AccountPosting[];
+    }
+  /** INCARNATION (protocol 6), signed by the node itself, and the only operation of its request. */
+  | {
+      readonly kind: "rejoin";
+      readonly cluster: ClusterId;
+      readonly node: NodeIndex;
+      readonly incarnation: number;
     };
 
 export interface Request {
@@ -48,6 +55,12 @@ export interface Block {
 /** "client:nonce", the id that is consumed once (protocol 4). */
 export function requestId({ client, nonce }: { readonly client: PublicKey; readonly nonce: number }): string {
   return `${client}:${nonce}`;
+}
+
+/** What a node asks for that has lost what it said; undefined: it is a client's request. */
+export function rejoinOf({ operations }: Pick<Request, "operations">) {
+  const [first] = operations;
+  return first?.kind === "rejoin" ? first : undefined;
 }
 
 export function isNoOp(block: Block): boolean {

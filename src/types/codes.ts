@@ -15,6 +15,8 @@ export const RESULTS = [
   "not-owner", // the signer does not own a debit account
   "insufficient-funds",
   "account-exists", // open: the account has an owner
+  "stale-incarnation", // rejoin: not the number after the node's last
+  "rejoin-too-soon", // rejoin: the node's last is too recent
 ] as const;
 export type ResultCode = (typeof RESULTS)[number];
 

@@ -63,6 +63,8 @@ export type Note =
   | { readonly kind: "stable"; readonly slot: number; readonly height: number }
   | { readonly kind: "suspected"; readonly view: number; readonly why: string }
   | { readonly kind: "view"; readonly view: number; readonly isOpen: boolean }
+  /** The cluster knows of this start: the node votes from now on. */
+  | { readonly kind: "takes-part" }
   /** The view now reaches a stable checkpoint, by records of other nodes. */
   | { readonly kind: "caught-up"; readonly slot: number; readonly height: number };
 

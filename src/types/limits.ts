@@ -50,6 +50,10 @@ export const limits = {
   catchUpRecordsMax: 1 << 18, // a gap that records close, about 50 MiB of memory; a longer one needs the state itself
   sourceBanMs: 30_000, // a node that gave something wrong, or nothing, is left out so long
 
+  // -- starts
+  rejoinEveryMs: 10_000, // of one node, in record time: each costs its cluster a change of view
+  rejoinLifetimeMs: 60_000, // of one INCARNATION request; then the node signs another
+
   // -- time
   intraTimeoutMs: 1000, // an entry's or request's timer (protocol 2.4)
   crossTimeoutMs: 2500, // larger than the intra timer (protocol 3.4)

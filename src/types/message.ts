@@ -4,7 +4,7 @@
 
 import type { Block, Request } from "./block.js";
 import type { Decided } from "./effects.js";
-import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "./ids.js";
+import type { ClusterId, Digest, Entry, NodeIndex, NodeRef, Sequence, Slot, View } from "./ids.js";
 import type { AccountState, Certificate, RecordItem, Signed, Statement, WireReply } from "./schema.js";
 
 /** One node's statement about one entry of one cluster's log. */
@@ -136,11 +136,23 @@ export interface Prepare {
   readonly view: View;
 }
 
+/** A node's own signed word that everything it said before as an older incarnation is void. */
+export interface RejoinClaim {
+  readonly node: NodeIndex;
+  readonly incarnation: number;
+  /** The request. */
+  readonly signed: Signed;
+}
+
 /** What one node reports of its log when a view changes: everything above its stable checkpoint. */
 interface LogReport {
   readonly cluster: ClusterId;
   readonly node: number;
   readonly view: View;
+  /** Of the sender: how often it has rejoined (protocol 6). */
+  readonly incarnation: number;
+  /** The newest incarnation of each node of the cluster that the sender knows of; ascending by node. */
+  readonly rejoins: readonly RejoinClaim[];
   /** Of the highest stable checkpoint; undefined: none. */
   readonly stable: Certificate | undefined;
   /** Decided entries, each with its proof. */
@@ -183,10 +195,56 @@ export interface NewView {
   readonly stable: Certificate | undefined;
   /** Crash: those of `entries` that are decided, with proof. */
   readonly decided: readonly Decided[];
+  /** Crash: what the promises knew of rejoined nodes. */
+  readonly rejoins: readonly RejoinClaim[];
   /** Byzantine: what justifies `entries`, of a quorum; ascending by node. */
   readonly changes: readonly SignedChange[];
   /** When it is passed on: what the primary signed. */
   readonly original: Signed | undefined;
+}
+
+/** How far a node has spoken in its cluster's log: the highest view, and in it the highest slot. */
+export interface Mark {
+  readonly view: View;
+  readonly slot: Slot;
+}
+
+/** One start of a node's process: of two with one incarnation and boot, one has a copy of the other's folder. */
+export interface StartPoint {
+  readonly cluster: ClusterId;
+  readonly node: NodeIndex;
+  readonly incarnation: number;
+  readonly boot: number;
+  /** 16 hex digits. */
+  readonly nonce: string;
+  /** As the node's folder had it before the start. */
+  readonly mark: Mark;
+}
+
+/** The node is about to take part, and asks whether anyone knows of a later start. */
+export interface Start extends StartPoint {
+  readonly kind: "start";
+}
+
+/** The answer, after what was asked about is durable. */
+export interface Started {
+  readonly kind: "started";
+  readonly cluster: ClusterId;
+  readonly boot: number;
+  readonly nonce: string;
+  /** The sender has never taken part with its data folder: it may have forgotten. */
+  readonly fresh: boolean;
+  /** As the sender has heard it from the node that asks. */
+  readonly mark: Mark;
+  /** The highest START that the sender holds of each node of its cluster; ascending by node. */
+  readonly starts: readonly SignedStart[];
+  /** The newest incarnation of each node that the sender knows of; ascending by node. */
+  readonly rejoins: readonly RejoinClaim[];
+}
+
+export interface SignedStart {
+  readonly start: StartPoint;
+  readonly signed: Signed;
 }
 
 export interface ClientRequest {
@@ -235,6 +293,8 @@ export type NodeMessage =
   | FetchRecords
   | Records
   | ViewQuery
+  | Start
+  | Started
   | ViewMessage;
 
 /** What clients and nodes say to each other. */
@@ -283,6 +343,8 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   records: { number: 27, signed: "never", block: false },
   stable: { number: 28, signed: "never", block: false },
   "view-query": { number: 29, signed: "never", block: false },
+  start: { number: 30, signed: "always", block: false },
+  started: { number: 31, signed: "never", block: false },
 };
 
 export function kindOfNumber(number: number): MessageKind | undefined {

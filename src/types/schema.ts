@@ -25,6 +25,7 @@ type Of<S> = S extends Schema<infer T> ? T : never;
 const KEY_BYTES = 32;
 const DIGEST_BYTES = 32;
 const SIGNATURE_BYTES = 64;
+const NONCE_BYTES = 8;
 const BODY_BYTES_MAX = limits.frameBytesMax;
 /** One result per operation, one sequence per cluster, and the fixed fields. */
 const RECORD_BYTES_MAX = limits.blockOperationsMax + 8 * limits.clustersMax + 256;
@@ -36,11 +37,13 @@ export const operationSchema = schema({
   debits: list(2, postingSchema, limits.postingsMax),
   credits: list(3, postingSchema, limits.postingsMax),
 });
+export const rejoinSchema = schema({ cluster: u32(1), node: u32(2), incarnation: u53(3) });
 export const requestBodySchema = schema({
   client: bytes(1, KEY_BYTES),
   nonce: u53(2),
   validUntil: u53(3),
   operations: list(4, operationSchema, limits.operationsMax),
+  rejoin: nested(5, rejoinSchema),
 });
 export const signedSchema = schema({ body: bytes(1, BODY_BYTES_MAX), signature: bytes(2, SIGNATURE_BYTES) });
 
@@ -141,6 +144,8 @@ export const promiseSchema = schema({
   stable: nested(4, certificateSchema),
   decided: list(5, certificateSchema, limits.viewEntriesMax),
   candidates: list(6, logEntrySchema, 2 * limits.viewEntriesMax),
+  incarnation: u53(7),
+  rejoins: list(8, signedSchema, limits.nodesPerClusterMax),
 });
 export const statementSchema = schema({
   kind: u32(1),
@@ -155,6 +160,8 @@ export const viewChangeSchema = schema({
   stable: nested(4, certificateSchema),
   decided: list(5, certificateSchema, limits.viewEntriesMax),
   prepared: list(6, preparedSchema, limits.viewEntriesMax),
+  incarnation: u53(7),
+  rejoins: list(8, signedSchema, limits.nodesPerClusterMax),
 });
 export const newViewSchema = schema({
   cluster: u32(1),
@@ -164,6 +171,28 @@ export const newViewSchema = schema({
   stable: nested(5, certificateSchema),
   decided: list(6, certificateSchema, limits.viewEntriesMax),
   changes: list(7, signedSchema, limits.nodesPerClusterMax),
+  rejoins: list(8, signedSchema, limits.nodesPerClusterMax),
+});
+
+// ---- starts
+export const startSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  incarnation: u53(3),
+  boot: u53(4),
+  nonce: bytes(5, NONCE_BYTES),
+  view: u53(6),
+  slot: u53(7),
+});
+export const startedSchema = schema({
+  boot: u53(1),
+  nonce: bytes(2, NONCE_BYTES),
+  fresh: bool(3),
+  starts: list(4, signedSchema, limits.nodesPerClusterMax),
+  rejoins: list(5, signedSchema, limits.nodesPerClusterMax),
+  cluster: u32(6),
+  view: u53(7),
+  slot: u53(8),
 });
 
 // ---- clients

@@ -4,6 +4,7 @@
 
 import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
 import { primaryOf, quorumOf, sameVote, witnessesOf } from "../cluster/quorum.js";
+import { countedReports } from "../cluster/rejoin.js";
 import type { Digest, NodeIndex, NodeRef, View } from "../types/ids.js";
 import type { NewView, SignedChange, Verified, ViewChange, ViewMessage } from "../types/message.js";
 import { type Kept, keep } from "./keep.js";
@@ -74,7 +75,8 @@ export class ViewChanges implements ViewProtocol {
     const { self, cluster, log } = this.#options;
     step.enter = view;
     const { stable, decided, prepared } = log.report();
-    const report = { stable: stable.certificate, decided, prepared };
+    const { incarnation, rejoins } = this.#options.standing;
+    const report = { incarnation, rejoins, stable: stable.certificate, decided, prepared };
     const message: ViewChange = { kind: "view-change", cluster: cluster.id, node: self.node, view, ...report };
     step.send.push({ to: allOf(cluster), message });
   }
@@ -87,7 +89,7 @@ export class ViewChanges implements ViewProtocol {
       return;
     }
     const known = this.#changes.get(message.node);
-    if (known !== undefined && known.message.view > message.view) return;
+    if (known !== undefined && isNewer(known.message, message)) return;
     this.#changes.set(message.node, { message, signed });
     // f+1 nodes of higher views: one of them is correct, so this node joins the smallest.
     const higher = [...this.#changes.values()].map((each) => each.message.view).filter((view) => view > log.view);
@@ -97,17 +99,19 @@ export class ViewChanges implements ViewProtocol {
 
   /** The primary of the view, with a quorum of VIEW-CHANGEs, its own among them. */
   #open(step: ViewStep): void {
-    const { self, cluster, log, noOp } = this.#options;
+    const { self, cluster, log } = this.#options;
     const { view } = log;
     if (log.isOpen || this.#offered === view || primaryOf(cluster, view) !== self.node) return;
-    const ready = [...this.#changes.values()].filter(({ message }) => message.view === view);
+    const there = [...this.#changes.values()].filter(({ message }) => message.view === view);
+    const counted = new Set(countedReports(there.map(({ message }) => message)));
+    const ready = there.filter(({ message }) => counted.has(message));
     const own = ready.find(({ message }) => message.node === self.node);
     if (own === undefined || ready.length < quorumOf(cluster)) return;
     const others = ready.filter((each) => each !== own).sort((a, b) => a.message.node - b.message.node);
     const changes = [own, ...others.slice(0, quorumOf(cluster) - 1)].sort((a, b) => a.message.node - b.message.node);
     const kept = this.#judge(step, view, changes);
     if (kept === undefined) return;
-    step.wanted.push(...missingBlocks(kept, { self, cluster, log, noOp }, reportersOf(changes)));
+    step.wanted.push(...missingBlocks(kept, this.#options, reportersOf(changes)));
     if (step.wanted.length > 0) return;
     this.#offered = view;
     const message: NewView = {
@@ -118,6 +122,7 @@ export class ViewChanges implements ViewProtocol {
       entries: kept.entries.map(({ entry }) => entry),
       stable: undefined,
       decided: [],
+      rejoins: [],
       changes,
       original: undefined,
     };
@@ -167,6 +172,15 @@ export class ViewChanges implements ViewProtocol {
     );
     step.opening = { kept, decided, newView };
   }
+}
+
+/** What a node says as an older incarnation does not stand against what it says as the next. */
+function isNewer(known: ViewChange, message: ViewChange): boolean {
+  return known.incarnation > message.incarnation || (sameIncarnation(known, message) && known.view > message.view);
+}
+
+function sameIncarnation(a: ViewChange, b: ViewChange): boolean {
+  return a.incarnation === b.incarnation;
 }
 
 function reportersOf(changes: readonly SignedChange[]): ReadonlyMap<Digest, NodeRef> {

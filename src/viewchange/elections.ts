@@ -4,6 +4,7 @@
 
 import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
 import { primaryOf, quorumOf } from "../cluster/quorum.js";
+import { newestClaims } from "../cluster/rejoin.js";
 import type { Digest, NodeIndex, NodeRef, View } from "../types/ids.js";
 import type { NewView, Prepare, Verified, ViewMessage, ViewPromise } from "../types/message.js";
 import { keep, type Report } from "./keep.js";
@@ -82,7 +83,8 @@ export class Elections implements ViewProtocol {
     }
     step.enter = view;
     const { stable, decided, candidates } = log.report();
-    const report = { stable: stable.certificate, decided, candidates };
+    const { incarnation, rejoins } = this.#options.standing;
+    const report = { incarnation, rejoins, stable: stable.certificate, decided, candidates };
     const promise: ViewPromise = { kind: "promise", cluster: cluster.id, node: self.node, view, ...report };
     step.send.push({ to: [from], message: promise });
   }
@@ -96,11 +98,14 @@ export class Elections implements ViewProtocol {
 
   /** With a quorum of promises, its own among them as of now, this node opens the view. */
   #open(step: ViewStep, view: View): void {
-    const { self, cluster, log, noOp } = this.#options;
+    const { self, cluster, log, noOp, standing } = this.#options;
     if (view === 0 || view !== this.#candidacy || this.#isOffered || (log.view === view && log.isOpen)) return;
-    if (this.#promises.size + 1 < quorumOf(cluster)) return;
     const own = log.report();
-    const promises = [...this.#promises.values()].sort((a, b) => a.node - b.node);
+    const others = [...this.#promises.values()].sort((a, b) => a.node - b.node);
+    const rejoins = newestClaims([...standing.rejoins, ...others.flatMap((promise) => promise.rejoins)]);
+    const last = new Map(rejoins.map((claim) => [claim.node, claim.incarnation]));
+    const promises = others.filter(({ node, incarnation }) => incarnation >= (last.get(node) ?? 0));
+    if (promises.length + 1 < quorumOf(cluster)) return;
     const low = highest([own.stable, ...promises.map(stableOfPromise)]);
     if (log.frontier.slot < low.slot) {
       step.behind = low;
@@ -122,6 +127,7 @@ export class Elections implements ViewProtocol {
         low.slot,
         [own, ...promises].flatMap(({ decided }) => decided),
       ),
+      rejoins,
       changes: [],
       original: undefined,
     };

@@ -4,9 +4,10 @@
 // change nothing themselves.
 
 import { type StablePoint, stableOf } from "../cluster/checkpoint.js";
+import { newestClaims } from "../cluster/rejoin.js";
 import type { Decided, Note, Send } from "../types/effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Slot, View } from "../types/ids.js";
-import type { NewView, Prepared, Verified, ViewMessage } from "../types/message.js";
+import type { NewView, Prepared, RejoinClaim, Verified, ViewMessage } from "../types/message.js";
 import type { ClusterInfo } from "../types/topology.js";
 import type { Kept } from "./keep.js";
 
@@ -38,6 +39,20 @@ export interface ViewProtocolOptions {
   /** Of this cluster. */
   readonly noOp: Digest;
   readonly log: ViewLog;
+  readonly standing: Standing;
+}
+
+/** Which incarnations are known (protocol 6). */
+export interface Standing {
+  /** This node's own. */
+  readonly incarnation: number;
+  /** The newest of each node, ascending by node. */
+  readonly rejoins: readonly RejoinClaim[];
+}
+
+/** What the reports that led to a view knew of rejoined nodes. */
+export function rejoinsOf({ rejoins, changes }: NewView): readonly RejoinClaim[] {
+  return newestClaims([...rejoins, ...changes.flatMap(({ message }) => message.rejoins)]);
 }
 
 /** A view opens here. */

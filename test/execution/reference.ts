@@ -77,6 +77,7 @@ export class Reference {
 
 export function validatorsOf(operation: BlockOperation): ClusterId[] {
   if (operation.kind === "open") return [homeOf(operation.account)];
+  if (operation.kind === "rejoin") return [operation.cluster];
   return [...new Set(operation.debits.map(({ account }) => homeOf(account)))].sort((a, b) => a - b);
 }
 
@@ -87,6 +88,7 @@ function check(
   mine: (account: string) => boolean,
 ): ResultCode {
   if (operation.kind === "open") return state.get(operation.account)?.owner === undefined ? "ok" : "account-exists";
+  if (operation.kind === "rejoin") return "ok";
   for (const { account, amount } of operation.debits.filter((debit) => mine(debit.account))) {
     const row = state.get(account);
     if (row === undefined) return "unknown-account";
@@ -112,6 +114,7 @@ function move(
     row(operation.account).owner = client;
     return;
   }
+  if (operation.kind === "rejoin") return;
   for (const { account, amount } of operation.debits) if (mine(account)) row(account).balance -= amount;
   if (!creditsToo) return;
   for (const { account, amount } of operation.credits) if (mine(account)) row(account).balance += amount;

@@ -89,9 +89,11 @@ export function request(
   );
   const body = Buffer.from(text);
   const names = operations.flatMap((operation) =>
-    operation.kind === "open"
-      ? [operation.account]
-      : [...operation.debits, ...operation.credits].map(({ account }) => account),
+    operation.kind === "transfer"
+      ? [...operation.debits, ...operation.credits].map(({ account }) => account)
+      : operation.kind === "open"
+        ? [operation.account]
+        : [],
   );
   const clusters = [...new Set(names.map(homeOf))].sort((a, b) => a - b);
   const signed = { body, signature: new Uint8Array(64) };

@@ -196,6 +196,7 @@ class World {
       nonce: this.#nonce++,
       validUntil: time + LIFETIME_MS,
       operations: [{ open: "", debits, credits }],
+      rejoin: undefined,
     });
     const signed = this.#sign("client", carriage.request.number, body);
     const context = { topology: this.topology, members: this.#members, verifier: ed25519Verifier };

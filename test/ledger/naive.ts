@@ -57,7 +57,7 @@ export class NaiveShard implements Replayer {
   }
 
   #judge(operation: BlockOperation): number {
-    if (operation.kind === "open") return OK;
+    if (operation.kind !== "transfer") return OK;
     const debits = this.#own(operation.debits);
     if (debits.length === 0) return FOREIGN;
     const covered = debits.every(({ account, amount }) => (this.#accounts.get(account)?.balance ?? 0n) >= amount);
@@ -65,7 +65,7 @@ export class NaiveShard implements Replayer {
   }
 
   #validators(operation: BlockOperation): readonly ClusterId[] {
-    if (operation.kind === "open") return [this.#cluster];
+    if (operation.kind !== "transfer") return [this.#cluster];
     return [...new Set(operation.debits.map(({ account }) => clusterOfAccount(this.#topology, account)))];
   }
 

@@ -152,6 +152,7 @@ describe.each(["crash", "byzantine"] as const)("requests that are not ordered (%
       nonce: 1,
       validUntil: START,
       operations,
+      rejoin: undefined,
     });
     const bytes = envelopeSchema.encode({ kind: 1, body, signature: new Uint8Array(64), block: none });
     expect((await inject(network, { from, to: "c1n0", bytes })).codes).toEqual(["bad-signature"]);

@@ -35,7 +35,7 @@ function preparedAt(network: TestNetwork, slot: number): Prepared {
 }
 
 function changeOf(change: Partial<ViewChange> = {}): ViewChange {
-  const none = { stable: undefined, decided: [], prepared: [] };
+  const none = { incarnation: 0, rejoins: [], stable: undefined, decided: [], prepared: [] };
   return { kind: "view-change", cluster: CLUSTER, node: 0, view: 1, ...none, ...change };
 }
 
@@ -177,7 +177,7 @@ describe("the signature of the envelope comes before what it proves", () => {
       const message = changeOf({ node, prepared });
       return { signed: signedOf(network, `c1n${node}`, message), message };
     });
-    const none = { stable: undefined, decided: [], original: undefined };
+    const none = { stable: undefined, decided: [], rejoins: [], original: undefined };
     const opening = { kind: "new-view", cluster: CLUSTER, node: 1, view: 1, entries: [], changes, ...none } as const;
     const bytes = sealAs(network, "c1n1", kind === "new-view" ? opening : changeOf({ node: 1, prepared }));
     const { codes, checks } = open(network, bytes);

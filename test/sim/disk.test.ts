@@ -45,7 +45,7 @@ describe("the simulated disk", () => {
     disk.crash(1);
     expect(await disk.refusal()).toBeUndefined();
     await disk.lose(2);
-    expect(await disk.refusal()).toBe("store-rolled-back");
+    expect((await disk.refusal())?.code).toBe("store-rolled-back");
     expect(disk.store.get(key("a"))).toEqual(Uint8Array.of(2));
   });
 

@@ -37,6 +37,7 @@ async function stage() {
     onTurn: (_host, turn) => void plans.push(turn),
     onCrash: () => undefined,
     onStart: () => void starts++,
+    onLost: () => undefined,
     onRefused: (_host, code) => {
       throw new Error(code);
     },

@@ -9,6 +9,7 @@ import { clusterOfAccount } from "../../src/cluster/shards.js";
 import { parseTopology } from "../../src/cluster/topology.js";
 import { ed25519Signer, ed25519Verifier, type Signer, signingBytes } from "../../src/crypto/signature.js";
 import { MemoryStore } from "../../src/ledger/memory.js";
+import { startWrite } from "../../src/node/boot.js";
 import { Ingress } from "../../src/node/ingress.js";
 import { Replica } from "../../src/node/replica.js";
 import { genesisWrites, restore } from "../../src/node/restore.js";
@@ -37,6 +38,8 @@ export interface NetworkOptions {
   readonly initiator?: Initiator;
   readonly accounts?: number;
   readonly blockRequestsMax?: number;
+  /** Nodes say START and take part only when it was answered, as real ones do; else at once. */
+  readonly starts?: boolean;
   /** Changes the topology file before it is read: clusters with more nodes than the smallest, for example. */
   readonly edit?: (text: string) => string;
 }
@@ -100,19 +103,22 @@ export class TestNetwork {
   onDelivered: (packet: Packet) => void = () => undefined;
   tick = 0;
   #nonce = 0;
+  #starts = 0;
+  readonly #saysStart: boolean;
   readonly #byKey: ReadonlyMap<PublicKey, TestNode>;
 
   static async create(options: NetworkOptions): Promise<TestNetwork> {
     const network = new TestNetwork(options);
     for (const node of network.nodes) {
       node.store.apply(genesisWrites(network.topology, node.ref.cluster, network.text));
-      await network.boot(node);
+      await network.start(node);
     }
     return network;
   }
 
   private constructor(options: NetworkOptions) {
     let seeds = 0;
+    this.#saysStart = options.starts ?? false;
     const plan = planTopology({
       name: "test",
       models: options.models,
@@ -137,7 +143,14 @@ export class TestNetwork {
     this.#byKey = new Map(this.nodes.map((node) => [node.info.key, node]));
   }
 
-  /** (Re)starts a node from what its store holds. */
+  /** A process starts on what the node's store holds. */
+  async start(node: TestNode): Promise<void> {
+    const nonce = Uint8Array.from({ length: 8 }, (_, i) => (i === 0 ? ++this.#starts % 256 : 0));
+    if (this.#saysStart) node.store.apply([startWrite(node.store, nonce)]);
+    await this.boot(node);
+  }
+
+  /** (Re)makes a node from what its store holds. */
   async boot(node: TestNode): Promise<void> {
     const context = { topology: this.topology, members: this.members, verifier: ed25519Verifier };
     const restored = await restore(node.store, context, node.ref.cluster);
@@ -146,7 +159,8 @@ export class TestNetwork {
       if (!decoded.ok) throw new Error(decoded.code);
       return decoded.value;
     };
-    const replica = new Replica({ ...context, self: node.ref, reader: node.store, restored, decodeBlock: decode });
+    const made = { ...context, self: node.ref, reader: node.store, restored, decodeBlock: decode };
+    const replica = new Replica(this.#saysStart ? { ...made, signer: node.signer } : made);
     node.replica = replica;
     node.ingress = new Ingress({
       ...context,
@@ -217,7 +231,13 @@ export class TestNetwork {
     const client = this.clients[options.client ?? 0] as Signer;
     const nonce = options.nonce ?? ++this.#nonce;
     const validUntil = options.validUntil ?? START + this.tick + 60_000;
-    const body = requestBodySchema.encode({ client: fromHex(client.publicKey), nonce, validUntil, operations });
+    const body = requestBodySchema.encode({
+      client: fromHex(client.publicKey),
+      nonce,
+      validUntil,
+      operations,
+      rejoin: undefined,
+    });
     const networkId = (options.networkId ?? this.topology.networkId) as NetworkId;
     const { number } = carriage.request;
     const signature = (options.signer ?? client).sign(signingBytes(networkId, number, body));
@@ -302,7 +322,7 @@ export class TestNetwork {
   /** The node dies between two turns and comes back from its store; what is under way to it arrives at the new one. */
   async restart(node: TestNode): Promise<void> {
     this.turns(node);
-    await this.boot(node);
+    await this.start(node);
   }
 
   turns(node: TestNode): void {

@@ -93,6 +93,9 @@ export class Transcript {
         return `${message.items.length} from ${message.from}`;
       case "fetch":
         return message.slot === undefined ? this.#name(message.digest) : `slot ${message.slot}`;
+      case "start":
+      case "started":
+        return `${message.boot}`;
       case "view-query":
       case "prepare":
       case "promise":

@@ -232,6 +232,7 @@ test("a message larger than the writer's first buffer is written whole", () => {
     nonce: 1,
     validUntil: 2,
     operations: new Array(limits.operationsMax).fill(operation),
+    rejoin: undefined,
   };
   const encoded = requestBodySchema.encode(body);
   expect(encoded.length).toBeGreaterThan(500_000);

@@ -40,6 +40,7 @@ function textOf(operations: readonly (OperationOrder | BlockOperation)[]): strin
   return operations
     .map((operation) => {
       if (operation.kind === "open") return `open ${operation.account}`;
+      if (operation.kind === "rejoin") return `rejoin ${operation.node} ${operation.incarnation}`;
       const [debits, credits] = [operation.debits, operation.credits].map((postings) =>
         postings
           .map(({ account, amount }) => `${account} ${amount}`)

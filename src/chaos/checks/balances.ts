@@ -54,6 +54,7 @@ export class Balances {
 
   #execute(operation: BlockOperation, at: { readonly height: number; readonly client: PublicKey }): void {
     if (operation.kind === "open") return this.#change(operation.account, { ...at, by: 0n, owner: at.client });
+    if (operation.kind === "rejoin") return;
     for (const { account, amount } of operation.debits) this.#change(account, { ...at, by: -amount });
     for (const { account, amount } of operation.credits) this.#change(account, { ...at, by: amount });
   }

@@ -90,6 +90,7 @@ export class Balances {
       if (this.#isOwn(account)) this.#set(account, { balance, owner: client }, height);
       return 0n;
     }
+    if (operation.kind === "rejoin") return 0n;
     let change = 0n;
     for (const { account, amount } of operation.debits) change += this.#move(account, -amount, height);
     for (const { account, amount } of operation.credits) change += this.#move(account, amount, height);
@@ -137,6 +138,7 @@ export function shardOf(topology: Topology, account: AccountId): ClusterId {
 export function validatorsOf(topology: Topology, operation: BlockOperation): readonly ClusterId[] {
   const { ownerOf } = shardsOf(topology);
   if (operation.kind === "open") return [ownerOf(operation.account)];
+  if (operation.kind === "rejoin") return [operation.cluster];
   return [...new Set(operation.debits.map(({ account }) => ownerOf(account)))].sort((a, b) => a - b);
 }
 

@@ -81,6 +81,9 @@ export const makeBounds: MakeChecker = (world, report): Checker => {
       checkGauges(node);
       checkSent(node, plan);
     },
+    onLost(node) {
+      kept.delete(node.name);
+    },
     onStart(node) {
       keptBy(node).stable = undefined;
     },

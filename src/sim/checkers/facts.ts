@@ -209,6 +209,8 @@ function statementToSelf(message: NodeMessage): Statement | undefined {
     case "view-change":
     case "new-view":
     case "view-query":
+    case "start":
+    case "started":
       return undefined;
     default:
       return unreachable(message);
@@ -249,6 +251,8 @@ function statementOf(kind: MessageKind, body: Uint8Array): Statement | undefined
     case "view-change":
     case "new-view":
     case "view-query":
+    case "start":
+    case "started":
     case "accept-query":
     case "committed":
     case "unknown":

@@ -3,7 +3,7 @@
 // (protocol 4).
 
 import type { LedgerRecord } from "../../ledger/records.js";
-import { type Block, type Request, requestId } from "../../types/block.js";
+import { type Block, type Request, rejoinOf, requestId } from "../../types/block.js";
 import { type ClusterId, type Digest, fromHex, type PublicKey } from "../../types/ids.js";
 import { carriage } from "../../types/message.js";
 import type { Checker, MakeChecker } from "../observer.js";
@@ -21,6 +21,8 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
   const history = historyOf(world);
   const { topology, verifier } = world;
   const clients = new Set<PublicKey>(topology.clients.map(({ key }) => key));
+  // A node asks for itself when it rejoins, and for nothing else (static validity).
+  const isEnrolled = (request: Request) => clients.has(request.client) || rejoinOf(request) !== undefined;
   const prefix = Buffer.concat([fromHex(topology.networkId), Uint8Array.of(carriage.request.number)]);
   const verified = new Set<Digest>();
   /** Requests with an effect, by hash. */
@@ -61,14 +63,14 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
   function remember(cluster: ClusterId, { time, digest }: LedgerRecord, request: Request): Use | undefined {
     const known = uses.get(cluster)?.get(requestId(request));
     if (known !== undefined && known.validUntil >= time) return known;
-    const { validUntil, client } = request;
-    if (validUntil >= time && clients.has(client)) uses.get(cluster)?.set(requestId(request), { digest, validUntil });
+    const { validUntil } = request;
+    if (validUntil >= time && isEnrolled(request)) uses.get(cluster)?.set(requestId(request), { digest, validUntil });
     return undefined;
   }
 
   function checkEffect({ digest }: LedgerRecord, request: Request, where: string): void {
-    const { client, hash } = request;
-    if (!clients.has(client)) violated(`${where}: the client is not enrolled`);
+    const { hash } = request;
+    if (!isEnrolled(request)) violated(`${where}: the client is not enrolled`);
     const other = effects.get(hash);
     if (other !== undefined && other !== digest) violated(`${where}: it was executed in block ${short(other)}, too`);
     effects.set(hash, digest);
@@ -88,7 +90,7 @@ export const makeRequests: MakeChecker = (world, report): Checker => {
     if (operation === undefined || !validatorsOf(topology, operation).includes(cluster)) return;
     if (request.validUntil < time) violated(`${where}: it had expired`);
     if (before !== undefined) violated(`${where}: its id was used in block ${short(before.digest)}`);
-    if (operation.kind === "open") return;
+    if (operation.kind !== "transfer") return;
     for (const { account } of operation.debits) {
       const value = history.balances(cluster).at(account, height);
       if (value !== undefined && value.owner !== request.client) violated(`${where}: ${account} is not the signer's`);

@@ -4,7 +4,7 @@
 
 import type { LedgerRecord } from "../../ledger/records.js";
 import type { Block, BlockOperation, Request } from "../../types/block.js";
-import { requestId } from "../../types/block.js";
+import { rejoinOf, requestId } from "../../types/block.js";
 import { RESULTS, type ResultCode } from "../../types/codes.js";
 import type { ClusterId, Digest, PublicKey } from "../../types/ids.js";
 import { limits } from "../../types/limits.js";
@@ -29,16 +29,26 @@ export const makeResults: MakeChecker = (world, report): Checker => {
   /** By cluster: until when each id is remembered. */
   const used = new Map<ClusterId, Map<string, number>>(topology.clusters.map(({ id }) => [id, new Map()]));
   const done = new Map<ClusterId, number>();
+  /** By the node's key. */
+  const rejoined = new Map<PublicKey, { readonly number: number; readonly time: number }>();
 
   function requestVerdict(cluster: ClusterId, time: number, request: Request): ResultCode {
     const { client, validUntil } = request;
     const ids = used.get(cluster) as Map<string, number>;
     const id = requestId(request);
-    if (!enrolled.has(client)) return "unknown-client";
+    if (!enrolled.has(client) && rejoinOf(request) === undefined) return "unknown-client";
     if (validUntil < time) return "expired";
     if ((ids.get(id) ?? -1) >= time) return "id-reused";
     ids.set(id, validUntil);
     return validUntil > time + limits.requestLifetimeMs ? "valid-too-long" : "ok";
+  }
+
+  function rejoin(client: PublicKey, incarnation: number, time: number): ResultCode {
+    const last = rejoined.get(client) ?? { number: 0, time: Number.NEGATIVE_INFINITY };
+    if (incarnation !== last.number + 1) return "stale-incarnation";
+    if (time - last.time < limits.rejoinEveryMs) return "rejoin-too-soon";
+    rejoined.set(client, { number: incarnation, time });
+    return "ok";
   }
 
   /** The verdicts of one cluster on a block; "foreign" where it has no say. */
@@ -51,6 +61,7 @@ export const makeResults: MakeChecker = (world, report): Checker => {
       changed.set(account, { balance: balance + amount, owner });
     };
     const perform = (operation: BlockOperation, client: PublicKey): ResultCode => {
+      if (operation.kind === "rejoin") return rejoin(client, operation.incarnation, time);
       if (operation.kind === "open") {
         const value = stateOf(operation.account);
         if ((value?.owner ?? "") !== "") return "account-exists";

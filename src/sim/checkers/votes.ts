@@ -6,18 +6,23 @@
 import { noOpBlock } from "../../cluster/block.js";
 import { recordKey, verdictKey } from "../../ledger/keys.js";
 import { decodeRecord, recordHash } from "../../ledger/records.js";
+import { bootOf } from "../../node/boot.js";
+import type { TurnPlan } from "../../node/turn.js";
 import type { Digest, Entry, Slot, View } from "../../types/ids.js";
 import { unreachable } from "../../types/message.js";
 import type { Checker, MakeChecker, SimNode } from "../observer.js";
 import { DurableLog } from "./durable.js";
 import { type Statement, sameThing, showEntry } from "./facts.js";
-import { historyOf } from "./history.js";
+import { historyOf, type Turn } from "./history.js";
 import { type Reason, reporter } from "./report.js";
 
 export const makeVotes: MakeChecker = (world, report): Checker => {
   const violated = reporter("I8", report);
   const history = historyOf(world);
   const voters = new Map<string, Voter>();
+  /** Nodes that have lost what they said, and have not come back; the last incarnation of those that did. */
+  const lost = new Set<string>();
+  const incarnations = new Map<string, number>();
 
   function voterOf(node: SimNode): Voter {
     let voter = voters.get(node.name);
@@ -28,10 +33,26 @@ export const makeVotes: MakeChecker = (world, report): Checker => {
     return voter;
   }
 
+  /** It may take part again when its cluster has ordered its next incarnation, and not before. */
+  function checkReturn(node: SimNode, plan: TurnPlan, { said }: Pick<Turn, "said">): void {
+    if (!plan.notes.some(({ kind }) => kind === "takes-part")) {
+      const word = said.find(({ kind }) => kind === "vote" || kind === "commit" || kind === "checkpoint");
+      if (word !== undefined) violated(`${node.name} says ${word.kind}, having lost what it said before`);
+      return;
+    }
+    lost.delete(node.name);
+    const { incarnation } = bootOf(node.store);
+    const last = incarnations.get(node.name) ?? 0;
+    if (incarnation <= last)
+      violated(`${node.name} takes part as incarnation ${incarnation}, having lost what it said`);
+    incarnations.set(node.name, incarnation);
+  }
+
   return {
     onTurn(node, plan) {
       const turn = history.take(node, plan);
       if (turn === undefined) return;
+      if (lost.has(node.name)) checkReturn(node, plan, turn);
       const voter = voterOf(node);
       voter.log.write(turn);
       for (const statement of turn.said) voter.hear(statement);
@@ -42,6 +63,12 @@ export const makeVotes: MakeChecker = (world, report): Checker => {
     },
     onStart(node) {
       voters.get(node.name)?.log.forget();
+    },
+    onLost(node) {
+      // What it said is void, and it comes back as another incarnation. Order is judged for each by itself.
+      voters.get(node.name)?.checkOrder();
+      voters.delete(node.name);
+      lost.add(node.name);
     },
     onEnd() {
       for (const voter of voters.values()) voter.checkOrder();

@@ -87,6 +87,7 @@ export class Clients implements Actor<Happening> {
       nonce,
       validUntil: startTime + Math.floor(nowUs / MICROSECONDS) + limits.requestLifetimeMs / 2,
       operations: [this.#transfer(cross)],
+      rejoin: undefined,
     });
     const { number } = carriage.request;
     const signature = signer.sign(signingBytes(networkId, number, body));

@@ -270,7 +270,7 @@ function send(draft: Draft, to: readonly NodeRef[], context: VillainClientContex
   const { topology, signer } = context;
   const { operations, nonce, validUntil } = draft;
   const client = fromHex(draft.client ?? signer.publicKey);
-  const body = requestBodySchema.encode({ client, nonce, validUntil, operations });
+  const body = requestBodySchema.encode({ client, nonce, validUntil, operations, rejoin: undefined });
   const { number } = carriage.request;
   const signature = (draft.signer ?? signer).sign(signingBytes(topology.networkId, number, body));
   const envelope = envelopeSchema.encode({ kind: number, body, signature, block: new Uint8Array(0) });

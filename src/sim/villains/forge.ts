@@ -21,6 +21,8 @@ import {
   recordsSchema,
   resultSchema,
   stableSchema,
+  startedSchema,
+  startSchema,
   unknownSchema,
   viewChangeSchema,
   viewQuerySchema,
@@ -52,6 +54,8 @@ const bodies: Readonly<Record<NodeMessage["kind"], Rewrite>> = {
   "view-change": through(viewChangeSchema),
   "new-view": through(newViewSchema),
   "view-query": through(viewQuerySchema),
+  start: through(startSchema),
+  started: through(startedSchema),
 };
 
 function through<T>(schema: Schema<T>): Rewrite {

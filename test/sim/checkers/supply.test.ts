@@ -166,7 +166,13 @@ describe("I7, requests", () => {
     const { drawn, network, pay } = await draw();
     const { signer } = network.node("c1n0");
     const client = fromHex(signer.publicKey);
-    const body = requestBodySchema.encode({ client, nonce: 1, validUntil: START + 1000, operations: pay(1, 2) });
+    const body = requestBodySchema.encode({
+      client,
+      nonce: 1,
+      validUntil: START + 1000,
+      operations: pay(1, 2),
+      rejoin: undefined,
+    });
     const signed = { body, signature: signer.sign(signingBytes(network.topology.networkId, 1, body)) };
     const context = { topology: network.topology, members: network.members, verifier: ed25519Verifier };
     const decoded = decodeRequest(signed, context);

@@ -56,6 +56,7 @@ function dependsOnItself({ requests }: Block): boolean {
 
 function accountsOf(operation: BlockOperation): readonly AccountId[] {
   if (operation.kind === "open") return [operation.account];
+  if (operation.kind === "rejoin") return [];
   return [...operation.debits, ...operation.credits].map(({ account }) => account);
 }
 

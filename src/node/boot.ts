@@ -1,0 +1,42 @@
+// The row that tells one start of a node from another (protocol 6), and what may be said with it: written anew
+// before anything else at every start of the process, and by `sharper node recover` into the folder of a node that
+// has lost what it said.
+
+import { bootKey, bootSchema } from "../ledger/keys.js";
+import type { Reader, Write } from "../types/effects.js";
+
+export type Boot = ReturnType<typeof bootSchema.decode>;
+
+const NEVER: Boot = {
+  incarnation: 0,
+  boot: 0,
+  nonce: new Uint8Array(0),
+  isStarted: false,
+  wasStarted: false,
+  rejoin: false,
+  claim: undefined,
+  view: 0,
+  mark: undefined,
+};
+
+export function bootOf(reader: Reader): Boot {
+  const row = reader.get(bootKey());
+  return row === undefined ? NEVER : bootSchema.decode(row);
+}
+
+export function bootWrite(boot: Boot): Write {
+  return { key: bootKey(), value: bootSchema.encode(boot) };
+}
+
+/** The process starts. The nonce has 8 random bytes. */
+export function startWrite(reader: Reader, nonce: Uint8Array): Write {
+  const last = bootOf(reader);
+  // What the folder held before a start that nobody acknowledged tells how old it is; what it learned since hides that.
+  const mark = last.isStarted ? undefined : last.mark;
+  return bootWrite({ ...last, boot: last.boot + 1, nonce, isStarted: false, mark });
+}
+
+/** The folder is new, and its node is not: it comes back as its next incarnation. */
+export function rejoinWrite(): Write {
+  return bootWrite({ ...NEVER, rejoin: true });
+}
