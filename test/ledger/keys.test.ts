@@ -6,6 +6,7 @@ import {
   accountKey,
   accountOfKey,
   blockKey,
+  bootKey,
   catchUpKey,
   certificatesKey,
   checkpointKey,
@@ -18,6 +19,7 @@ import {
   heightOfKey,
   heightRange,
   idOfReplyKey,
+  incarnationKey,
   metaKey,
   placedKey,
   prefixRange,
@@ -26,6 +28,7 @@ import {
   replyKey,
   saidKey,
   slotKey,
+  startKey,
   TABLES,
   tableOf,
   verdictKey,
@@ -56,6 +59,9 @@ it("tables have the numbers that they were given once", () => {
     progress: 15,
     said: 16,
     catchup: 17,
+    boot: 20,
+    start: 21,
+    incarnation: 22,
   });
 });
 
@@ -78,6 +84,9 @@ it("every builder's keys lie in their own table's range and can be named", () =>
     progress: progressKey(),
     said: saidKey(),
     catchup: catchUpKey(),
+    boot: bootKey(),
+    start: startKey(2),
+    incarnation: incarnationKey(2),
   };
   for (const [table, key] of Object.entries(keys)) {
     const { gte, lt } = prefixRange(table as keyof typeof keys);
