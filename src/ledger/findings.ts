@@ -23,6 +23,8 @@ export interface Replayer {
   /** This cluster's own verdicts on the block applied last, one per operation. */
   verdicts?(): Uint8Array;
   accounts(): Iterable<ReplayedAccount>;
+  /** How often nodes of the cluster have rejoined, and when last; ascending by node. */
+  incarnations?(): readonly (readonly [NodeIndex, { readonly number: number; readonly time: number }])[];
 }
 
 export interface ReplayedAccount {
@@ -53,6 +55,7 @@ export type FindingCode =
   | "missing-account"
   | "extra-account"
   | "wrong-account" // balance or owner differs from what execution gives
+  | "wrong-incarnation" // of a node: how often it has rejoined differs from what execution gives
   | "negative-balance"
   | "missing-reply"
   | "wrong-reply"

@@ -13,7 +13,7 @@ import {
   type ReplayedAccount,
   type Replayer,
 } from "./findings.js";
-import { accountOfKey, idOfReplyKey, prefixRange, TABLES, type Table } from "./keys.js";
+import { accountOfKey, heightOfKey, idOfReplyKey, incarnationSchema, prefixRange, TABLES, type Table } from "./keys.js";
 import { type LedgerRecord, tryDecode } from "./records.js";
 import type { ReplyBook } from "./reply-book.js";
 import type { StoredPair } from "./store.js";
@@ -27,7 +27,14 @@ export interface ReachedState {
 }
 
 /** Read elsewhere; all other tables are read through for their checksums. */
-const JUDGED: readonly string[] = ["record", "certificates", "block", "account", "reply"] satisfies Table[];
+const JUDGED: readonly string[] = [
+  "record",
+  "certificates",
+  "block",
+  "account",
+  "reply",
+  "incarnation",
+] satisfies Table[];
 
 export async function auditState(node: AuditedNode, reached: ReachedState): Promise<void> {
   const { record } = reached;
@@ -36,6 +43,7 @@ export async function auditState(node: AuditedNode, reached: ReachedState): Prom
   }
   await auditAccounts(node, reached.replayer, report);
   await auditReplies(node, reached, report);
+  await auditIncarnations(node, reached.replayer, report);
   for (const table of Object.keys(TABLES)) {
     if (!JUDGED.includes(table)) await readTable(node, table as Table, report, () => undefined);
   }
@@ -87,6 +95,24 @@ function decodeAccount(value: Uint8Array): Omit<ReplayedAccount, "account"> | un
 
 function showOwner(owner: PublicKey | undefined): string {
   return owner === undefined ? "nobody" : owner.slice(0, 12);
+}
+
+async function auditIncarnations(node: AuditedNode, replayer: Replayer, report: Report): Promise<void> {
+  const expected = new Map(replayer.incarnations?.() ?? []);
+  const isComplete = await readTable(node, "incarnation", report, ([key, value]) => {
+    const index = heightOfKey(key);
+    const stored = tryDecode(() => incarnationSchema.decode(value));
+    // A row may hold the node's own word before that is recorded.
+    const { number, time } = expected.get(index) ?? { number: 0, time: 0 };
+    expected.delete(index);
+    if (stored?.number === number && stored.time === time) return;
+    const reason = `incarnation ${stored?.number} is stored of node ${index}, execution gives ${number}`;
+    report({ code: "wrong-incarnation", reason });
+  });
+  if (!isComplete) return;
+  for (const [index, { number }] of expected) {
+    report({ code: "wrong-incarnation", reason: `incarnation ${number} of node ${index} is not stored` });
+  }
 }
 
 async function auditReplies(node: AuditedNode, { replies, record }: ReachedState, report: Report): Promise<void> {

@@ -6,6 +6,7 @@ import {
   accountKey,
   accountOfKey,
   blockKey,
+  bootKey,
   catchUpKey,
   certificatesKey,
   checkpointKey,
@@ -18,6 +19,7 @@ import {
   heightOfKey,
   heightRange,
   idOfReplyKey,
+  incarnationKey,
   metaKey,
   placedKey,
   prefixRange,
@@ -28,6 +30,7 @@ import {
   slotKey,
   stampKey,
   sumKey,
+  startKey,
   TABLES,
   tableOf,
   verdictKey,
@@ -60,6 +63,9 @@ it("tables have the numbers that they were given once", () => {
     catchup: 17,
     stamp: 18,
     sum: 19,
+    boot: 20,
+    start: 21,
+    incarnation: 22,
   });
 });
 
@@ -84,6 +90,9 @@ it("every builder's keys lie in their own table's range and can be named", () =>
     catchup: catchUpKey(),
     stamp: stampKey(),
     sum: sumKey(),
+    boot: bootKey(),
+    start: startKey(2),
+    incarnation: incarnationKey(2),
   };
   for (const [table, key] of Object.entries(keys)) {
     const { gte, lt } = prefixRange(table as keyof typeof keys);

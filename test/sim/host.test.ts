@@ -48,7 +48,9 @@ async function stage() {
   };
   const signer = keys.signer(info.id);
   const draw = new Draw(1, "host test");
-  const host = new SimHost({ surroundings, info, cluster, endpoint: 0, signer, draw, villain: undefined, skewMs: 0 });
+  // It is alone, so it asks nobody whether it may take part, as byzantine nodes do.
+  const villain = { name: "alone" };
+  const host = new SimHost({ surroundings, info, cluster, endpoint: 0, signer, draw, villain, skewMs: 0 });
   await host.boot();
   await queue.runUntil(10);
   plans.length = 0;

@@ -20,17 +20,17 @@ function stormOf(seed: number, kinds: readonly Fault[]): RunPlan {
   return { ...plan, faults: { ...plan.faults, kinds, everyMs: 1500 } };
 }
 
-/** Runs with a look at the hosts when it is over. What is prepared is prepared when the first of them takes part. */
+/** Runs with a look at the hosts when it is over. What is prepared is prepared when all of them take part. */
 async function runAndLook(plan: RunPlan, prepare: (hosts: readonly SimHost[]) => void = () => undefined) {
   let hosts: readonly SimHost[] = [];
-  let isReady = false;
+  const ready = new Set<string>();
   const look: MakeChecker = (world) => {
     hosts = world.nodes as readonly SimHost[];
     return {
-      onTurn(_node, { notes }) {
-        if (isReady || notes.every(({ kind }) => kind !== "takes-part")) return;
-        isReady = true;
-        prepare(hosts);
+      onTurn({ name }, { notes }) {
+        if (ready.has(name) || notes.every(({ kind }) => kind !== "takes-part")) return;
+        ready.add(name);
+        if (ready.size === hosts.length) prepare(hosts);
       },
     };
   };

@@ -7,6 +7,7 @@ import type { Entry, NodeIndex } from "../../src/types/ids.js";
 import type { RejoinClaim, ViewPromise } from "../../src/types/message.js";
 import type { ClusterInfo } from "../../src/types/topology.js";
 import { Elections } from "../../src/viewchange/elections.js";
+import { keep } from "../../src/viewchange/keep.js";
 import type { ViewLog } from "../../src/viewchange/protocol.js";
 
 const NO_BYTES = new Uint8Array(0);
@@ -80,5 +81,26 @@ describe("a crash candidate", () => {
     elections.step(promise(3, { rejoins: [rejoined] }));
     const opened = elections.step(promise(4, { incarnation: 1, candidates: [entry] })).send[0]?.message;
     expect(opened?.kind === "new-view" ? opened.entries : []).toMatchObject([{ digest: entry.digest }]);
+  });
+});
+
+// Why a node that rejoined takes part from the next view on only. In round 0 node 2 places a block in slot 7 and loses its
+// disk; its INCARNATION gets slot 6, and the primary and node 1 accept the block in slot 7 as well: with the old vote that
+// is the fast quorum, 3 of 3, which the other cluster's primary counts, knowing nothing of slot 6.
+describe("a decision that needs an old vote", () => {
+  const three = { ...cluster, faults: 1, nodes: cluster.nodes.slice(0, 3) };
+  const fast: Entry = { ...entry, view: 0, round: 0 };
+  const report = (node: NodeIndex, candidates: readonly Entry[]) => ({ node, stable, decided: [], candidates });
+  const kept = (...reports: readonly ReturnType<typeof report>[]) =>
+    keep({ cluster: three, view: 1, noOp, reports, placedAt: () => undefined }).entries.map(
+      (each) => each.entry.digest,
+    );
+
+  test("is lost if the node that forgot it reports in its own view's end", () => {
+    expect(kept(report(1, [fast]), report(2, []))).toEqual([noOp]);
+  });
+
+  test("is kept when the view is opened without that node", () => {
+    expect(kept(report(0, [fast]), report(1, [fast]))).toEqual([fast.digest]);
   });
 });
