@@ -82,9 +82,8 @@ export class Disk {
   }
 
   /** The disk breaks its promise: the newest `count` of the writes that were durable are gone. */
-  async lose(count: number): Promise<void> {
+  lose(count: number): void {
     for (const undo of this.#past.splice(-count).reverse()) this.store.apply(undo);
-    this.#stamper = await Stamper.open(this.store);
   }
 
   #undoOf(batch: readonly Write[]): readonly Write[] {

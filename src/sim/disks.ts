@@ -4,7 +4,7 @@
 
 import { compareStarts, signedStart } from "../cluster/start.js";
 import { startKey } from "../ledger/keys.js";
-import { bootOf } from "../node/boot.js";
+import { bootOf, rejoinWrite } from "../node/boot.js";
 import { signedSchema } from "../types/schema.js";
 import type { Draw } from "./draw.js";
 import type { SimHost } from "./host.js";
@@ -19,7 +19,8 @@ export function loseDisk(hosts: readonly SimHost[], draw: Draw): DiskFault | und
   const host = pickFrom(hosts, draw);
   if (host === undefined) return undefined;
   const isKnown = draw.chance(0.5);
-  host.loseDisk({ past: undefined, isKnown });
+  if (isKnown) recover(host);
+  else host.lose("unaware", (disk) => disk.replace(host.genesis));
   return { what: `${host.name}${isKnown ? "" : " unnoticed"}`, heal: () => comeBack(host) };
 }
 
@@ -28,7 +29,7 @@ export function loseTail(hosts: readonly SimHost[], draw: Draw): DiskFault | und
   const host = pickFrom(hosts, draw);
   if (host === undefined) return undefined;
   const count = draw.integer([1, 20]);
-  host.loseTail(count);
+  host.lose("unaware", (disk) => disk.lose(count));
   return { what: `${host.name}, ${count} writes`, heal: () => comeBack(host) };
 }
 
@@ -41,10 +42,16 @@ export function keepOldDisk(hosts: readonly SimHost[], draw: Draw): DiskFault | 
   const isKnown = draw.chance(0.5);
   const heal = () => {
     if (!mayForget(host, hosts)) return;
-    host.loseDisk({ past, isKnown: isKnown || !isNoticed(host, hosts, boot.boot) });
+    if (isKnown || !isNoticed(host, hosts, boot.boot)) recover(host);
+    else host.lose("unaware", (disk) => disk.replace(past.map(([key, value]) => ({ key, value }))));
     comeBack(host);
   };
   return { what: `${host.name} from boot ${boot.boot}`, heal };
+}
+
+/** What `sharper node recover` does: a new folder that knows what it is. */
+export function recover(host: SimHost): void {
+  host.lose("recovering", (disk) => disk.replace([...host.genesis, rejoinWrite()]));
 }
 
 function pickFrom(hosts: readonly SimHost[], draw: Draw): SimHost | undefined {

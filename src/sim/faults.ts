@@ -199,13 +199,13 @@ export class Nemesis {
 
   #revive(host: SimHost): void {
     host.spare();
-    host.resume();
+    host.pause.end();
     if (host.running === undefined) host.restart();
   }
 
   #pause(host: SimHost, lasts: number): { readonly what: string; readonly heal: Heal } {
-    host.pause(this.#options.queue.now + lasts);
-    return { what: host.name, heal: () => host.resume() };
+    host.pause.begin(this.#options.queue.now + lasts);
+    return { what: host.name, heal: () => host.pause.end() };
   }
 
   #isolate(host: SimHost): { readonly what: string; readonly heal: Heal } {

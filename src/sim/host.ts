@@ -4,7 +4,7 @@
 
 import type { Signer } from "../crypto/signature.js";
 import { MemoryStore } from "../ledger/memory.js";
-import { rejoinWrite, startWrite } from "../node/boot.js";
+import { startWrite } from "../node/boot.js";
 import type { Ingress } from "../node/ingress.js";
 import { expiredReplies } from "../node/prune.js";
 import type { Now, Replica } from "../node/replica.js";
@@ -12,15 +12,17 @@ import { genesisWrites } from "../node/restore.js";
 import { runTurn, type TurnContext, type TurnPlan } from "../node/turn.js";
 import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import type { Event } from "../types/effects.js";
+import type { Event, Write } from "../types/effects.js";
 import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { ClusterInfo, NodeInfo } from "../types/topology.js";
-import { Disk, type Rows } from "./disk.js";
+import { Disk } from "./disk.js";
+import { recover } from "./disks.js";
 import type { Draw } from "./draw.js";
 import type { Endpoint, Frame } from "./network.js";
 import type { SimNode, Villain, VillainContext } from "./observer.js";
-import { framesOf, newProcess, nonceOf, storedBlocks } from "./process.js";
+import { Pause } from "./pause.js";
+import { framesOf, framesSent, newProcess, nonceOf, storedBlocks } from "./process.js";
 import { type CrashPoint, type Doom, START, type Surroundings } from "./surroundings.js";
 
 export interface SimHostOptions {
@@ -52,6 +54,8 @@ export class SimHost implements SimNode {
   readonly signer: Signer;
   readonly isCorrect: boolean;
   readonly disk = new Disk(new MemoryStore());
+  /** While it is on, the node stands still, and takes what came meanwhile afterwards. */
+  readonly pause: Pause;
   running: { readonly replica: Replica; readonly ingress: Ingress } | undefined;
   skewMs: number;
   /** It has lost what it said, knows or does not know it, and does not take part again yet. */
@@ -71,9 +75,6 @@ export class SimHost implements SimNode {
   /** What was scheduled for an earlier life does nothing. */
   #life = 0;
   #bootedAt = 0;
-  #pausedUntil = 0;
-  /** What a pause holds up, in its order. */
-  readonly #postponed: (() => void)[] = [];
   #isTurnDue = false;
   #isWriting = false;
   #wakeAt = Number.POSITIVE_INFINITY;
@@ -92,20 +93,17 @@ export class SimHost implements SimNode {
     this.isCorrect = villain === undefined;
     this.skewMs = skewMs;
     this.#surroundings = surroundings;
+    this.pause = new Pause(surroundings.queue);
     this.#draw = draw;
     this.#villain = villain;
     const { networkId } = context.topology;
     this.#context = { self: this.ref, model: cluster.model, networkId, signer, keyOf };
     this.#decodeBlock = storedBlocks(context);
-    this.disk.write(genesisWrites(context.topology, info.cluster, TOPOLOGY_TEXT), { sync: true });
+    this.disk.write(this.genesis, { sync: true });
   }
 
   get store(): MemoryStore {
     return this.disk.store;
-  }
-
-  get isPaused(): boolean {
-    return this.#surroundings.queue.now < this.#pausedUntil;
   }
 
   /** Starts it from its disk, now. */
@@ -159,22 +157,17 @@ export class SimHost implements SimNode {
     );
   }
 
-  /** Dies, and its folder is empty, or what it was when `past` was taken. The operator knows of it, or does not. */
-  loseDisk({ past, isKnown }: { readonly past: Rows | undefined; readonly isKnown: boolean }): void {
+  /** Dies, and its disk is another one, or less than it was. The operator knows of it, or does not. */
+  lose(disk: "unaware" | "recovering", change: (disk: Disk) => void): void {
     this.crash();
-    this.amnesia = isKnown ? "recovering" : "unaware";
-    const first = genesisWrites(this.#surroundings.context.topology, this.info.cluster, TOPOLOGY_TEXT);
-    if (isKnown) this.disk.replace([...first, rejoinWrite()]);
-    else this.disk.replace(past?.map(([key, value]) => ({ key, value })) ?? first);
+    this.amnesia = disk;
+    change(this.disk);
     this.#surroundings.onLost(this);
   }
 
-  /** Dies, and its disk has lost the newest `count` of the writes that were durable. */
-  loseTail(count: number): void {
-    this.crash();
-    this.amnesia = "unaware";
-    this.#surroundings.queue.after(0, () => this.disk.lose(count));
-    this.#surroundings.onLost(this);
+  /** The rows of a new folder. */
+  get genesis(): readonly Write[] {
+    return genesisWrites(this.#surroundings.context.topology, this.info.cluster, TOPOLOGY_TEXT);
   }
 
   /** Dies in its next turn, at that point. */
@@ -200,28 +193,10 @@ export class SimHost implements SimNode {
     this.#doom = undefined;
   }
 
-  /** Stands still, and takes what came meanwhile afterwards. */
-  pause(until: number): void {
-    const { queue } = this.#surroundings;
-    this.#pausedUntil = Math.max(this.#pausedUntil, until);
-    queue.at(until, () => this.#goOn());
-  }
-
-  /** Goes on before its pause is over. */
-  resume(): void {
-    this.#pausedUntil = 0;
-    this.#goOn();
-  }
-
-  #goOn(): void {
-    if (this.isPaused) return;
-    for (const action of this.#postponed.splice(0)) action();
-  }
-
   /** What arrives is opened at the door and waits for a turn. */
   receive(from: PublicKey, frame: Frame): void {
     if (this.running === undefined) return;
-    if (this.isPaused) {
+    if (this.pause.isOn) {
       this.#postpone(() => this.receive(from, frame));
       return;
     }
@@ -252,7 +227,7 @@ export class SimHost implements SimNode {
 
   #turn(): void {
     const { tempo } = this.#surroundings;
-    if (this.isPaused) {
+    if (this.pause.isOn) {
       this.#postpone(() => this.#turn());
       return;
     }
@@ -283,7 +258,7 @@ export class SimHost implements SimNode {
   /** The effects of a turn, in the one order: persist, then send (replies last), then what it said to itself. */
   #perform(plan: TurnPlan): void {
     const { onTurn } = this.#surroundings;
-    if (this.isPaused) {
+    if (this.pause.isOn) {
       this.#isWriting = true;
       this.#postpone(() => this.#perform(plan));
       return;
@@ -316,13 +291,8 @@ export class SimHost implements SimNode {
 
   #send({ outbound }: TurnPlan): void {
     const { send } = this.#surroundings;
-    let frames = [...outbound].map(([to, frame]) => ({ to, frame, delay: 0 }));
-    if (this.#villain?.bend !== undefined) {
-      const outgoing = frames.flatMap(({ to, frame }) => frame.map((envelope) => ({ to, envelope })));
-      frames = framesOf(this.#villain.bend(outgoing, this.#villainContext()));
-    }
-    const some = this.#doom === "partly" ? this.#draw.below(frames.length + 1) : frames.length;
-    const count = typeof this.#doom === "number" ? this.#doom : some;
+    const frames = framesOf(outbound, (said) => this.#villain?.bend?.(said, this.#villainContext()));
+    const count = framesSent(frames.length, this.#doom, this.#draw);
     for (const { to, frame, delay } of frames.slice(0, count)) send(this.endpoint, to, frame, delay);
   }
 
@@ -346,7 +316,7 @@ export class SimHost implements SimNode {
       this.refusedWith = error.code;
       this.#surroundings.onRefused(this, error.code);
       this.#surroundings.queue.after(OPERATOR_MS, () => {
-        if (this.amnesia === "unaware") this.loseDisk({ past: undefined, isKnown: true });
+        if (this.amnesia === "unaware") recover(this);
         this.restart();
       });
       return;
@@ -357,7 +327,7 @@ export class SimHost implements SimNode {
   #forget(): void {
     this.running = undefined;
     this.#inbox.length = 0;
-    this.#postponed.length = 0;
+    this.pause.forget();
     this.#isTurnDue = false;
     this.#isWriting = false;
     this.#doom = undefined;
@@ -399,7 +369,7 @@ export class SimHost implements SimNode {
   /** Until the pause is over. */
   #postpone(action: () => void): void {
     const life = this.#life;
-    this.#postponed.push(() => {
+    this.pause.postpone(() => {
       if (life === this.#life) action();
     });
   }

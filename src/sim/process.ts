@@ -7,10 +7,12 @@ import type { MemoryStore } from "../ledger/memory.js";
 import { Ingress, type IngressOptions } from "../node/ingress.js";
 import { Replica } from "../node/replica.js";
 import { restore } from "../node/restore.js";
+import type { TurnPlan } from "../node/turn.js";
 import type { Block } from "../types/block.js";
 import type { NodeRef, PublicKey } from "../types/ids.js";
 import type { Draw } from "./draw.js";
 import type { Outgoing } from "./observer.js";
+import type { Doom } from "./surroundings.js";
 
 const START_NONCE_BYTES = 8;
 
@@ -52,14 +54,30 @@ export async function newProcess(options: {
   return { replica, ingress };
 }
 
-/** One frame for each receiver and delay, in the order of first mention. */
-export function framesOf(outgoing: readonly Outgoing[]): { to: PublicKey; frame: Uint8Array[]; delay: number }[] {
-  const frames = new Map<string, { to: PublicKey; frame: Uint8Array[]; delay: number }>();
-  for (const { to, envelope, delay = 0 } of outgoing) {
+interface DelayedFrame {
+  readonly to: PublicKey;
+  readonly frame: Uint8Array[];
+  readonly delay: number;
+}
+
+/** What a turn says, one frame for each receiver; bent, one for each receiver and delay, in the order of first mention. */
+export function framesOf(
+  outbound: TurnPlan["outbound"],
+  bend: (said: readonly Outgoing[]) => readonly Outgoing[] | undefined,
+): readonly DelayedFrame[] {
+  const said: readonly Outgoing[] = [...outbound].flatMap(([to, frame]) => frame.map((envelope) => ({ to, envelope })));
+  const frames = new Map<string, DelayedFrame>();
+  for (const { to, envelope, delay = 0 } of bend(said) ?? said) {
     const key = `${to} ${delay}`;
     const known = frames.get(key);
     if (known === undefined) frames.set(key, { to, frame: [envelope], delay });
     else known.frame.push(envelope);
   }
   return [...frames.values()];
+}
+
+/** So many of the frames leave before the node dies. */
+export function framesSent(count: number, doom: Doom | undefined, draw: Draw): number {
+  if (typeof doom === "number") return doom;
+  return doom === "partly" ? draw.below(count + 1) : count;
 }

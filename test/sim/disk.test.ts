@@ -44,7 +44,7 @@ describe("the simulated disk", () => {
     write(false, ["a", 9]);
     disk.crash(1);
     expect(await disk.refusal()).toBeUndefined();
-    await disk.lose(2);
+    disk.lose(2);
     expect((await disk.refusal())?.code).toBe("store-rolled-back");
     expect(disk.store.get(key("a"))).toEqual(Uint8Array.of(2));
   });

@@ -138,7 +138,7 @@ describe("a node", () => {
 
   test("that stands still takes what came meanwhile afterwards", async () => {
     const { queue, host, sent, request } = await stage();
-    host.pause(200);
+    host.pause.begin(200);
     request();
     await queue.runUntil(199);
     expect(sent).toEqual([]);
