@@ -7,7 +7,7 @@ import { CRASH_PLANS } from "../dist/sim/crash-plans.js";
 import { runWithCrashes } from "../dist/sim/crashes.js";
 
 const BLOCKS = 200;
-const [name = "crash", from = "0", runs = "100", strideText = "100"] = process.argv.slice(2);
+const [name = "crash", from = "0", runs = "500", strideText = "500"] = process.argv.slice(2);
 const stride = Number(strideText);
 const plan = CRASH_PLANS[name](BLOCKS);
 let [crashes, failed, boundaries] = [0, 0, 0];
