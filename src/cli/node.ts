@@ -79,6 +79,8 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
   }).catch((error: unknown) => {
     log.fatal(fatalOf(error), "does not start");
     log.flush();
+    // A channel to a parent keeps a process alive.
+    if (process.connected) process.disconnect();
     throw error;
   });
   log.info({ network: topology.networkId, cluster: node.cluster, address: node.address, pid: process.pid }, "started");

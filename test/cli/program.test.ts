@@ -151,8 +151,10 @@ describe("output", () => {
 
   test.each([
     [new CodedError("zero-amount", ""), ExitCode.usage],
-    [new CodedError("store-corrupt", ""), ExitCode.checkFailed],
-    [Object.assign(new Error("Corruption"), { code: "LEVEL_CORRUPTION" }), ExitCode.checkFailed],
+    [new CodedError("store-corrupt", ""), ExitCode.damaged],
+    [new CodedError("store-rolled-back", ""), ExitCode.damaged],
+    [new CodedError("disk-full", ""), ExitCode.disk],
+    [Object.assign(new Error("Corruption"), { code: "LEVEL_CORRUPTION" }), ExitCode.damaged],
     [new CodedError("outcome-unknown", ""), ExitCode.unknown],
     [new CodedError("deadline", ""), ExitCode.unavailable],
     [new CodedError("busy", ""), ExitCode.unavailable],

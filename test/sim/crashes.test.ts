@@ -5,12 +5,12 @@ import { expect, test } from "vitest";
 import { CRASH_PLANS } from "../../src/sim/crash-plans.js";
 import { runWithCrashes } from "../../src/sim/crashes.js";
 
-const [RUNS, STRIDE] = [4, 307];
+const [RUNS, STRIDE] = [3, 101];
 
 test.each(Object.entries(CRASH_PLANS))("%s: a crash between any two effects", async (name, planOf) => {
   const crashes: string[] = [];
   for (let run = 0; run < RUNS; run++) {
-    const first = run * 76;
+    const first = run * 33;
     const one = await runWithCrashes({ plan: planOf(100), first, stride: STRIDE });
     const { verdict, violations, waiting } = one.result;
     expect(verdict, `${name}, first ${first}: ${JSON.stringify({ violations, waiting })}`).toBe("PASS");
