@@ -64,6 +64,13 @@ export const limits = {
   turnEventsMax: 512, // events of one turn: bounds its latency
   inboxMessagesMax: 65_536, // verified messages that wait for a turn
 
+  // -- evidence
+  heardBytesMax: 8 << 20, // signed words of others that may yet be contradicted, of all nodes together
+  heardBytesOfNodeMin: 64 << 10, // of one node, also in a large network: about 100 votes
+  oddWordsMax: 32, // words that wait to be shown to others
+  evidencePerNodeMax: 64, // contradictions of one node that are kept: more of them prove no more
+  testimoniesPerSecondMax: 8, // of one node: two signatures to check each, about 1 % of everyone's core
+
   // -- network
   frameBytesMax: 4 << 20, // holds the largest message; longer ones end the stream before allocation
   messageBytesMax: (4 << 20) - 64, // one envelope: with its tag and length it fits into a frame
