@@ -4,8 +4,8 @@
 // keys apart.
 
 import { bytes, nested, schema, u53 } from "../types/codec.js";
-import type { AccountId, Digest, PublicKey } from "../types/ids.js";
-import { fromHex, toHex } from "../types/ids.js";
+import type { AccountId, Digest, NodeRef, PublicKey } from "../types/ids.js";
+import { fromHex, nodeKey, toHex } from "../types/ids.js";
 import { certificateSchema } from "../types/schema.js";
 
 /** Table -> first byte of its keys. What each holds: key -> value. */
@@ -27,6 +27,7 @@ export const TABLES = {
   progress: 15, // (one key) -> progressSchema: how far the log is recorded without a gap
   said: 16, // (one key) -> checkpointSchema: the newest CHECKPOINT that the node signed
   catchup: 17, // (one key) -> catchUpSchema: the node is in the middle of taking records from others
+  evidence: 26, // (node, number of the contradiction, hash of its subject) -> testimonySchema: proof against that node
 } as const;
 export type Table = keyof typeof TABLES;
 
@@ -115,6 +116,11 @@ export function heightKey(digest: Digest): Uint8Array {
   return key("height", fromHex(digest));
 }
 
+/** One for each contradiction of a node, whoever found it. */
+export function evidenceKey({ cluster, node }: NodeRef, contradiction: number, subject: Digest): Uint8Array {
+  return key("evidence", number(nodeKey({ cluster, node })), Uint8Array.of(contradiction), fromHex(subject));
+}
+
 /** All keys of a table. */
 export function prefixRange(table: Table): KeyRange {
   return { gte: Uint8Array.of(TABLES[table]), lt: Uint8Array.of(TABLES[table] + 1) };
@@ -168,6 +174,7 @@ export function describeKey(key: Uint8Array): string {
     case "early":
     case "verdict":
     case "height":
+    case "evidence":
       return `${table} ${toHex(rest)}`;
     case "view":
     case "checkpoint":

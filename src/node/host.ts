@@ -7,7 +7,7 @@ import { setImmediate as nextRound } from "node:timers/promises";
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
 import { ed25519Signer, ed25519Verifier } from "../crypto/signature.js";
-import { recordKey } from "../ledger/keys.js";
+import { prefixRange, recordKey } from "../ledger/keys.js";
 import { openLevelStore } from "../ledger/level.js";
 import type { Store } from "../ledger/store.js";
 import { libp2pTransport } from "../net/libp2p.js";
@@ -15,7 +15,7 @@ import type { Transport } from "../net/transport.js";
 import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Event, Note } from "../types/effects.js";
-import type { NodeRef, PublicKey } from "../types/ids.js";
+import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
@@ -23,9 +23,12 @@ import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
 import { expiredReplies } from "./prune.js";
+import { Reception } from "./reception.js";
 import { type Now, Replica } from "./replica.js";
 import { genesisWrites, type Restored, restore } from "./restore.js";
+import { evidenceOf, Testimony } from "./testimony.js";
 import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
+import type { Evidence } from "./witness.js";
 
 export interface HostOptions {
   readonly topology: Topology;
@@ -38,6 +41,8 @@ export interface HostOptions {
   readonly log: NodeLog;
   /** Called once, when an invariant broke or the disk failed: the process should end. */
   readonly onFatal: (error: unknown) => void;
+  /** Messages of one client that are taken in a second. */
+  readonly clientRate?: number | undefined;
   /** Called once, when every other node of the network is connected. */
   readonly onConnected?: () => void;
 }
@@ -55,6 +60,13 @@ export interface NodeStatus {
   readonly news: ReturnType<Announcements["news"]>;
 }
 
+/** What a node finds on its disk when it starts. */
+interface Stored {
+  readonly store: Store;
+  readonly restored: Restored;
+  readonly evidence: readonly Evidence[];
+}
+
 const PRUNE_EVERY_MS = 250;
 
 export class Host {
@@ -62,7 +74,6 @@ export class Host {
   readonly #store: Store;
   readonly #blockContext: BlockContext;
   #replica: Replica;
-  readonly #ingress: Ingress;
   readonly #transport: Transport;
   readonly #context: TurnContext;
   readonly #metrics = new Metrics();
@@ -72,7 +83,8 @@ export class Host {
   readonly #self: NodeRef;
   /** Nodes that were never connected since the start. */
   readonly #missing: Set<PublicKey>;
-  #inbox: Event[] = [{ kind: "tick" }];
+  readonly #reception: Reception;
+  readonly #testimony: Testimony;
   #wake: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loop: Promise<void> | undefined;
@@ -96,7 +108,8 @@ export class Host {
       if (store.get(recordKey(0)) === undefined) {
         await store.write(genesisWrites(topology, node.cluster, topologyText), { sync: true });
       }
-      const host = new Host(options, store, await restore(store, context, node.cluster), context);
+      const restored = await restore(store, context, node.cluster);
+      const host = new Host(options, { store, restored, evidence: await storedEvidence(store, context) }, context);
       await host.#transport.start();
       host.#loop = host.#run();
       return host;
@@ -106,7 +119,7 @@ export class Host {
     }
   }
 
-  private constructor(options: HostOptions, store: Store, restored: Restored, context: BlockContext) {
+  private constructor(options: HostOptions, { store, restored, evidence }: Stored, context: BlockContext) {
     const { topology, node, seed, log } = options;
     const { members } = context;
     this.#options = options;
@@ -117,7 +130,8 @@ export class Host {
     this.#blockContext = context;
     const onRejected = (code: string) => this.#metrics.onRejected(code);
     this.#replica = this.#makeReplica(restored);
-    this.#ingress = new Ingress({
+    this.#testimony = new Testimony({ ...context, stored: evidence });
+    const ingress = new Ingress({
       ...context,
       self: this.#self,
       knownBlock: (digest) => this.#replica.knownBlock(digest),
@@ -127,6 +141,13 @@ export class Host {
         onRejected(code);
         log.debug({ code, from, kind }, "rejected");
       },
+    });
+    this.#reception = new Reception({
+      members,
+      ingress,
+      hasRoom: (client) => this.#replica.hasRoom(client),
+      onRejected,
+      clientRate: options.clientRate ?? limits.clientRatePerSecond,
     });
     const others = topology.clusters.flatMap(({ nodes }) => nodes).filter(({ key }) => key !== node.key);
     this.#missing = new Set(others.map(({ key }) => key));
@@ -141,8 +162,8 @@ export class Host {
         onMessage: (from, message) => this.#onMessage(from, message),
         onConnect: (peer) => this.#onConnect(peer),
         onDisconnect: (peer) => log.debug({ peer }, "disconnected"),
-        onGossip: (_topic, from, data) => {
-          if (!this.#announcements.onGossip(from, data)) onRejected("malformed");
+        onGossip: (topic, from, data) => {
+          if (!this.#onGossip(topic, from, data)) onRejected("malformed");
         },
         onRejected: (code, peer) => {
           onRejected(code);
@@ -171,7 +192,13 @@ export class Host {
   async status(): Promise<NodeStatus> {
     const { node, topology } = this.#options;
     const { gauges, coordinator } = this.#replica;
-    this.#metrics.setGauges(gauges);
+    const { count, bytes } = this.#reception.waiting;
+    this.#metrics.setGauges({
+      ...gauges,
+      waiting_requests: count,
+      waiting_bytes: bytes,
+      evidence: this.#testimony.kept,
+    });
     return {
       node: node.id,
       cluster: node.cluster,
@@ -196,12 +223,15 @@ export class Host {
   }
 
   #onMessage(from: PublicKey, message: Uint8Array): void {
-    if (this.#inbox.length >= limits.inboxMessagesMax) {
-      this.#metrics.onRejected("over-limit");
-      return;
-    }
-    const event = this.#ingress.open(from, message);
-    if (event !== undefined) this.#enqueue(event);
+    this.#reception.take(from, message, now().tick);
+    if (!this.#reception.isEmpty) this.#wake?.();
+  }
+
+  #onGossip(topic: string, from: PublicKey, data: Uint8Array): boolean {
+    if (topic !== "evidence") return this.#announcements.onGossip(from, data);
+    const isFine = this.#testimony.onGossip(from, data, now().tick);
+    this.#wake?.();
+    return isFine;
   }
 
   #onConnect(peer: PublicKey): void {
@@ -215,19 +245,20 @@ export class Host {
   }
 
   #enqueue(event: Event): void {
-    this.#inbox.push(event);
+    this.#reception.push(event);
     this.#wake?.();
   }
 
   async #run(): Promise<void> {
     try {
       while (!this.#stopping) {
-        if (this.#inbox.length === 0) await this.#sleep();
+        if (this.#reception.isEmpty) await this.#sleep();
         // Everything that can be read by now goes into this turn: fewer and fuller turns, writes and frames.
         await nextRound();
         if (this.#stopping) return;
         await this.#turn();
         await this.#prune();
+        await this.#keepEvidence();
       }
     } catch (error) {
       this.#fail(error);
@@ -236,8 +267,9 @@ export class Host {
 
   async #turn(): Promise<void> {
     const started = performance.now();
-    const events = this.#inbox.splice(0, limits.turnEventsMax);
+    const events = this.#reception.next();
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= started) events.push({ kind: "tick" });
+    for (const event of events) if (event.kind === "message") this.#testimony.hear(event.verified);
     const plan = runTurn(this.#replica, { now: now(), events }, this.#context);
     // Synced even when nothing leaves: LevelDB may drop an unsynced batch at a power cut and keep a later one.
     if (plan.persist.length > 0) await this.#store.write(plan.persist, { sync: true });
@@ -251,13 +283,13 @@ export class Host {
   async #reload(): Promise<void> {
     const restored = await restore(this.#store, this.#blockContext, this.#self.cluster);
     this.#replica = this.#makeReplica(restored);
-    this.#inbox = [{ kind: "tick" }, ...this.#inbox];
+    this.#reception.putFirst([{ kind: "tick" }]);
   }
 
   #send(plan: TurnPlan): void {
     for (const [peer, messages] of plan.outbound) this.#transport.send(peer, messages);
     // What the node said to itself comes before what arrived meanwhile: it has waited for the write already.
-    if (plan.inbound.length > 0) this.#inbox = [...plan.inbound, ...this.#inbox];
+    this.#reception.putFirst(plan.inbound);
   }
 
   #onNote(note: Note): void {
@@ -279,6 +311,7 @@ export class Host {
     this.#announced = now().tick;
     const { view } = this.#replica.coordinator.engine;
     this.#transport.publish(topic, this.#announcements.encode(this.#self, { view, height: this.#stableHeight }));
+    this.#testimony.repeat();
   }
 
   /** Until there is an event, or a timer of the core is due. */
@@ -301,6 +334,17 @@ export class Host {
     if (writes.length > 0) await this.#store.write(writes, { sync: false });
   }
 
+  /** What others have signed against the protocol. Durable before it is told. */
+  async #keepEvidence(): Promise<void> {
+    const { persist, publish, found } = this.#testimony.take(now().tick);
+    if (persist.length > 0) await this.#store.write(persist, { sync: true });
+    for (const { by, kind, subject } of found) {
+      this.#metrics.onEvidence(kind);
+      this.#options.log.warn({ node: showNode(by), kind, subject }, "evidence of misbehaviour");
+    }
+    for (const data of publish) this.#transport.publish("evidence", data);
+  }
+
   #fail(error: unknown): void {
     if (this.#stopping) return;
     this.#stopping = true;
@@ -310,6 +354,15 @@ export class Host {
 
 function now(): Now {
   return { time: Date.now(), tick: performance.now() };
+}
+
+async function storedEvidence(store: Store, context: BlockContext): Promise<readonly Evidence[]> {
+  const all: Evidence[] = [];
+  for await (const [, value] of store.range(prefixRange("evidence"))) {
+    const evidence = evidenceOf(value, context);
+    if (evidence !== undefined) all.push(evidence);
+  }
+  return all;
 }
 
 function decodeStored(bytes: Uint8Array, context: BlockContext): Block {

@@ -81,13 +81,18 @@ export class Ingress {
     const signed = { body: body.slice(), signature: signature.slice() };
     const shaped = decodeRequest(signed, this.#options, false);
     // When answers are slow, clients send again: that must cost less than the first time, or slow becomes never.
-    if (shaped.ok && this.#options.awaits(shaped.value)) return undefined;
+    if (shaped.ok && this.#options.awaits(shaped.value)) {
+      // Only a backup's word that it watches the request is news.
+      const { client } = shaped.value;
+      return from === undefined ? { kind: "request", from: client, request: shaped.value, forwarded: true } : undefined;
+    }
     const isForged = shaped.ok && !isSigned(shaped.value, this.#options);
     const decoded = isForged ? ({ ok: false, code: "bad-signature" } as const) : shaped;
     if (decoded.ok) {
       const { client } = decoded.value;
       if (from !== undefined && client !== from) return "wrong-sender";
-      if (this.#options.members.isClient(client)) return { kind: "request", from: client, request: decoded.value };
+      const event = { kind: "request", from: client, request: decoded.value } as const;
+      if (this.#options.members.isClient(client)) return from === undefined ? { ...event, forwarded: true } : event;
     }
     // Only to its own channel: nobody is told that somebody else's forged request was refused.
     if (from === undefined) return decoded.ok ? "unknown-sender" : requestRejection(decoded.code);

@@ -9,7 +9,15 @@ import { replyKey } from "../ledger/keys.js";
 import { type Request, requestId } from "../types/block.js";
 import { type Refusal, refusalNumber } from "../types/codes.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
-import { type AccountId, type Digest, fromHex, isAccountId, type NodeRef, type View } from "../types/ids.js";
+import {
+  type AccountId,
+  type Digest,
+  fromHex,
+  isAccountId,
+  type NodeRef,
+  type PublicKey,
+  type View,
+} from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Reply } from "../types/message.js";
 import { type AccountState, storedReplySchema } from "../types/schema.js";
@@ -39,8 +47,11 @@ const NO_BYTES = new Uint8Array(0);
 
 export class Intake {
   readonly #options: IntakeOptions;
-  /** At a backup: requests that clients sent here, until they are executed. */
+  /**
+   * At a backup: requests that clients sent here, until they are executed. Few of each client: their number is what
+   * a client can make this node suspect its primary for, so the primary must be able to do them at once. */
   readonly #watched = new Map<Digest, Request>();
+  readonly #watchedOf = new Map<PublicKey, number>();
 
   /** Requests in blocks that were under way when the view opened: whoever sends one again gets the same answer. */
   #inherited = new Set<Digest>();
@@ -57,8 +68,33 @@ export class Intake {
     return isPrimary() ? this.#inherited.has(request.hash) || batcher.has(request) : this.#watched.has(request.hash);
   }
 
+  /** Would one more request of this client be queued or watched? */
+  hasRoom(client: PublicKey): boolean {
+    return this.#options.isPrimary() ? this.#options.batcher.hasRoom(client) : this.#mayWatch(client);
+  }
+
+  #mayWatch(client: PublicKey): boolean {
+    const held = this.#watchedOf.get(client) ?? 0;
+    return held < limits.watchedPerClientMax && this.#watched.size < limits.queuedRequestsMax;
+  }
+
+  #watch(request: Request): void {
+    const { hash, client } = request;
+    if (this.#watched.has(hash)) return;
+    this.#watched.set(hash, request);
+    this.#watchedOf.set(client, (this.#watchedOf.get(client) ?? 0) + 1);
+  }
+
+  #unwatch({ hash, client }: Request): boolean {
+    if (!this.#watched.delete(hash)) return false;
+    const held = (this.#watchedOf.get(client) ?? 0) - 1;
+    if (held > 0) this.#watchedOf.set(client, held);
+    else this.#watchedOf.delete(client);
+    return true;
+  }
+
   /** Returns the request's hash when its execution must be watched from now on. */
-  onRequest(now: Now, { request }: Extract<Event, { kind: "request" }>, out: Effects): Digest | undefined {
+  onRequest(now: Now, { request, forwarded }: Extract<Event, { kind: "request" }>, out: Effects): Digest | undefined {
     const { topology, self, batcher } = this.#options;
     const stored = this.#storedReply(request);
     if (stored !== undefined) {
@@ -73,15 +109,16 @@ export class Intake {
     }
     if (this.#options.isPrimary()) {
       if (this.#inherited.has(request.hash)) return undefined;
-      const queued = batcher.add(request);
+      const queued = batcher.add(request, forwarded);
       if (queued === "busy" || queued === "id-reused") this.refuse(request, queued, out);
       return undefined;
     }
-    if (this.#watched.size >= limits.queuedRequestsMax) {
+    if (this.#watched.has(request.hash)) return undefined;
+    if (!this.#mayWatch(request.client)) {
       this.refuse(request, "busy", out);
       return undefined;
     }
-    this.#watched.set(request.hash, request);
+    this.#watch(request);
     this.#forward(request, out);
     return request.hash;
   }
@@ -92,7 +129,7 @@ export class Intake {
     if (request === undefined) return false;
     const isUsedUp = this.#options.reader.get(replyKey(request.client, request.nonce)) !== undefined;
     if (isUsedUp || request.validUntil < now.time) {
-      this.#watched.delete(hash);
+      this.#unwatch(request);
       return false;
     }
     this.#forward(request, out);
@@ -104,11 +141,11 @@ export class Intake {
     const { batcher } = this.#options;
     this.#inherited = new Set(underWay);
     if (this.#options.isPrimary()) {
-      for (const request of this.#watched.values()) if (!underWay.has(request.hash)) batcher.add(request);
+      for (const request of this.#watched.values()) if (!underWay.has(request.hash)) batcher.add(request, true);
       return [];
     }
     for (const request of batcher.clear()) {
-      if (this.#watched.size < limits.queuedRequestsMax) this.#watched.set(request.hash, request);
+      if (this.#mayWatch(request.client)) this.#watch(request);
     }
     return [...this.#watched.keys()].filter((hash) => this.repeat(hash, now, out));
   }
@@ -127,7 +164,7 @@ export class Intake {
       at += request.operations.length;
       batcher.executed(request);
       this.#inherited.delete(request.hash);
-      const isWatched = this.#watched.delete(request.hash);
+      const isWatched = this.#unwatch(request);
       if (!isWatched && !(speaks && initiatorOf(request, topology) === self.cluster)) continue;
       // A repetition is told what the first was told.
       const stored = this.#storedReply(request);

@@ -13,7 +13,7 @@ import { Pbft } from "../intra/pbft.js";
 import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
 import type { Block, Request } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
-import type { Digest, NodeRef } from "../types/ids.js";
+import type { Digest, NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { type Result, unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
@@ -193,6 +193,9 @@ export class Replica {
 
   /** Is the request queued or watched here, so that the same once more would change nothing? */
   readonly awaits = (request: Request): boolean => this.#intake.awaits(request);
+
+  /** Would one more request of this client be queued here? */
+  readonly hasRoom = (client: PublicKey): boolean => this.#intake.hasRoom(client);
 
   step(now: Now, event: Event, out: Effects): void {
     switch (event.kind) {
