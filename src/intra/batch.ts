@@ -1,7 +1,8 @@
-// The primary's queue of requests, and when they become blocks. Requests wait by their set of clusters P; a block takes
-// all that wait, up to the bound. Few blocks of one P are in flight at a time: alone, a request is proposed at once;
-// under load, the next block fills while the others are under way. So batching adapts without a timer. Within a P clients
-// take turns, by operations, and each has its share of the queue: who floods it waits for itself and not others for it.
+// The primary's queue of requests, and when they become blocks. Requests wait by their set of clusters P; a block
+// takes all that wait, up to the bound. Few blocks of one P are in flight at a time: alone, a request is proposed at
+// once; under load, the next block fills while the others are under way. So batching adapts without a timer. Within a
+// P clients take turns, by operations, and each has its share of the queue: who floods it waits for itself and not
+// others for it.
 
 import { type Request, requestId } from "../types/block.js";
 import type { ClusterId, Digest, PublicKey } from "../types/ids.js";
@@ -70,8 +71,8 @@ export class Batcher {
   }
 
   /**
-   * `isUrgent`: a backup watches it, and will suspect this primary for it. It goes before what else its client has sent,
-   * whatever the client's share: backups watch few requests of one client.
+   * `isUrgent`: a backup watches it, and will suspect this primary for it. It goes before what else its client has
+   * sent, whatever the client's share: backups watch few requests of one client.
    */
   add(request: Request, isUrgent = false): Queued {
     const id = requestId(request);

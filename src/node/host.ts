@@ -167,7 +167,9 @@ export class Host {
         },
         onRejected: (code, peer) => {
           onRejected(code);
-          log.debug({ code, peer }, "refused");
+          if (code === "replaced")
+            log.warn({ peer }, "a newer connection took its place; do two processes use its key?");
+          else log.debug({ code, peer }, "refused");
         },
         onError: (error) => {
           onRejected("internal");

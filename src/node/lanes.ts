@@ -1,6 +1,6 @@
-// What clients have sent and nobody has looked at yet: bytes, in one line for each sender. Lines are served in turns, so
-// that a flood waits for itself; each has its share of a bounded space, and a rate, so that what is refused is refused
-// before anything of it was checked. It knows nothing of what the bytes mean.
+// What clients have sent and nobody has looked at yet: bytes, in one line for each sender. Lines are served in turns,
+// so that a flood waits for itself; each has its share of a bounded space, and a rate, so that what is refused is
+// refused before anything of it was checked. It knows nothing of what the bytes mean.
 
 import type { PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";

@@ -1,6 +1,6 @@
-// Who is served first: what nodes say is opened as it comes and goes into the next turn; what clients say waits in lanes
-// and fills what room a turn has left, a few at a time at the least (docs/protocol.md, decision 48). Whoever is over its
-// share is told "busy" at once, before its signature was checked: that is the expensive part.
+// Who is served first: what nodes say is opened as it comes and goes into the next turn; what clients say waits in
+// lanes and fills what room a turn has left, a few at a time at the least (docs/protocol.md, decision 48). Whoever is
+// over its share is told "busy" at once, before its signature was checked: that is the expensive part.
 
 import type { Members } from "../cluster/members.js";
 import { digestOf } from "../crypto/hash.js";

@@ -1,5 +1,5 @@
-// What this node has heard others sign, as long as it may be contradicted: a bounded memory that finds two statements of
-// one node which no correct node signs both of (contradiction.ts), and words worth showing to others, since whoever
+// What this node has heard others sign, as long as it may be contradicted: a bounded memory that finds two statements
+// of one node which no correct node signs both of (contradiction.ts), and words worth showing to others, since whoever
 // speaks or its primary has said something else to this node. What is found is proof only after both signatures were
 // checked, here, whatever was checked before. It judges nobody's protocol, and takes no part in it.
 

@@ -83,6 +83,12 @@ export const limits = {
   messageBytesMax: (4 << 20) - 64, // one envelope: with its tag and length it fits into a frame
   frameMessagesMax: 4096, // messages of one turn to one peer
   peerQueueBytesMax: 16 << 20, // queued for one slow peer; then its frames are dropped
+  clientQueueBytesMax: 4 << 20, // the same for a client: 20,000 replies
+  clientsPartialBytesMax: 64 << 20, // of frames that clients have begun: 16 of the largest size at once
+  frameTimeoutMs: 20_000, // from the first byte of a client's frame to its last: 200 KiB/s for the largest
+  readTimeoutMs: 20_000, // a client that reads nothing of what waits for it
+  clientIdleMs: 900_000, // a client that says nothing; the SDK connects again by itself
+  paceEveryMs: 1000, // how often these are looked at
   connectionsMax: 4096, // all nodes of a large network and its clients
   clientConnectionsMax: 3072, // clients never take the last places, so a node can always come back
   connectionsPerClientMax: 4, // processes that share one client key; the oldest gives way

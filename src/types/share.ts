@@ -1,6 +1,6 @@
 // A bounded space that many share: half of it goes to whoever comes first, the other half in equal shares. So one who
-// floods it can fill half, and whoever comes later still finds room; alone, one may hold half of it. When all shares are
-// taken there is room for one thing of whoever holds none, up to the same again.
+// floods it can fill half, and whoever comes later still finds room; alone, one may hold half of it. When all shares
+// are taken there is room for one thing of whoever holds none, up to the same again.
 
 export interface Space {
   /** What the asker holds, what all hold together, and how many hold anything. */

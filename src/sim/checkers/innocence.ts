@@ -1,6 +1,6 @@
-// I13: no evidence can name a correct node. Of everything that a correct node signs in all its lives, to whomever, no two
-// statements contradict each other as node/contradiction.ts understands it; so whatever others put together from it,
-// they cannot prove anything against it.
+// I13: no evidence can name a correct node. Of everything that a correct node signs in all its lives, to whomever, no
+// two statements contradict each other as node/contradiction.ts understands it; so whatever others put together from
+// it, they cannot prove anything against it.
 
 import { contradiction, type Word, wordOf } from "../../node/contradiction.js";
 import type { TurnPlan } from "../../node/turn.js";
