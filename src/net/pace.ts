@@ -22,7 +22,7 @@ export class Pace {
     this.#heardAt = now;
   }
 
-  /** Bytes came, and so many of a frame are not complete. Crumbs make a frame no younger; one that got complete does. */
+  /** Bytes came, so many of a frame are not complete. Crumbs make a frame no younger; one that got complete does. */
   heard(now: number, { partial, completed }: Arrival): void {
     this.#heardAt = now;
     if (partial === 0 || completed) this.#frameSince = undefined;
