@@ -39,6 +39,11 @@ const commands: readonly CommandEntry[] = [
     load: () => (process.argv.includes("--scale") ? import("./simulate-scale.js") : import("./simulate.js")),
   },
   {
+    name: "fuzz",
+    describe: "Throw mutated inputs at every entrance, and look for what breaks",
+    load: () => import("./fuzz.js"),
+  },
+  {
     name: "demo",
     describe: "Run a whole network with load on it, then verify its ledgers",
     load: () => import("./demo.js"),
