@@ -118,12 +118,18 @@ function endOfProcess(withParent: boolean): {
 
 /** A file that is replaced as a whole, so that nobody reads half of it. */
 function writeStatus(host: Host, path: string, log: NodeLog): NodeJS.Timeout {
+  let isWriting = false;
   const write = async (): Promise<void> => {
+    // A busy node may take longer than until the next time, and two at once would write half of each.
+    if (isWriting) return;
+    isWriting = true;
     try {
       await writeFile(`${path}.new`, `${JSON.stringify(await host.status())}\n`);
       await rename(`${path}.new`, path);
     } catch (error) {
       log.warn({ error: String(error) }, "the status file cannot be written");
+    } finally {
+      isWriting = false;
     }
   };
   void write();

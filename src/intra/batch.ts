@@ -32,8 +32,6 @@ interface Line {
   credit: number;
 }
 
-/** What a client has taken at a turn, in operations; a larger request saves up for several turns. */
-const TURN_OPERATIONS = 64;
 /** What was taken from a line is thrown away in bulk. */
 const LINE_SLACK = 1024;
 
@@ -133,6 +131,7 @@ export class Batcher {
     const taken: Request[] = [];
     let operations = 0;
     let bytes = 0;
+    let waited = 0;
     while (group !== undefined && taken.length < this.#requestsMax) {
       const [turn] = group.lines;
       if (turn === undefined) break;
@@ -140,12 +139,17 @@ export class Batcher {
       const { request } = headOf(line);
       const cost = request.operations.length;
       if (cost > line.credit) {
-        // Alone, it need not wait for others' turns.
-        line.credit += group.lines.size === 1 ? cost : TURN_OPERATIONS;
+        line.credit++;
         group.lines.delete(client);
         group.lines.set(client, line);
+        if (++waited < group.lines.size) continue;
+        // Nobody has saved up enough: as many turns at once as it takes until somebody has.
+        const missing = leastMissing(group);
+        for (const each of group.lines.values()) each.credit += missing;
+        waited = 0;
         continue;
       }
+      waited = 0;
       operations += cost;
       bytes += request.signed.body.length + SIGNED_OVERHEAD_BYTES;
       const isFull = operations > limits.blockOperationsMax || bytes > limits.blockBytesMax - HEADER_BYTES;
@@ -213,6 +217,13 @@ export class Batcher {
 /** Of a line that is not empty. */
 function headOf({ urgent, items, head }: Line): Item {
   return urgent[0] ?? (items[head] as Item);
+}
+
+/** Operations that the line which comes next is short of. */
+function leastMissing({ lines }: Group): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const line of lines.values()) least = Math.min(least, headOf(line).request.operations.length - line.credit);
+  return Math.max(0, least);
 }
 
 /** Its time has come, wherever it stands. */

@@ -269,7 +269,7 @@ export class Host {
 
   async #turn(): Promise<void> {
     const started = performance.now();
-    const events = this.#reception.next();
+    const events = this.#reception.next(() => performance.now() - started > limits.clientTurnMs);
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= started) events.push({ kind: "tick" });
     for (const event of events) if (event.kind === "message") this.#testimony.hear(event.verified);
     const plan = runTurn(this.#replica, { now: now(), events }, this.#context);

@@ -52,6 +52,7 @@ export class Lanes {
   offer({ from, message }: Waiting, tick: number): boolean {
     if (!this.#mayCome(from, tick)) return false;
     let lane = this.#lanes.get(from);
+    if (lane !== undefined && lane.messages.length - lane.head >= limits.laneMessagesMax) return false;
     const held = lane?.bytes ?? 0;
     if (!hasShare({ held, total: this.#bytes, holders: this.#lanes.size, max: limits.lanesBytesMax })) return false;
     if (lane === undefined) {

@@ -73,13 +73,14 @@ export class Reception {
     if (events.length > 0) this.#inbox = [...events, ...this.#inbox];
   }
 
-  /** The events of a turn. */
-  next(): Event[] {
+  /** The events of a turn. `isLate`: clients have had their time. */
+  next(isLate: () => boolean = () => false): Event[] {
     const events = this.#inbox.splice(0, limits.turnEventsMax);
     const room = Math.max(limits.clientEventsMin, limits.clientEventsMax - events.length);
     events.push(...this.#refused.splice(0, room));
     let bytes = 0;
     for (let opened = 0; opened < room && bytes < limits.clientTurnBytesMax; opened++) {
+      if (opened >= limits.clientEventsMin && isLate()) break;
       const waiting = this.#lanes.next();
       if (waiting === undefined) break;
       const { from, message } = waiting;

@@ -202,11 +202,9 @@ export class Replica {
       case "message":
         this.#onMessage(now, event.verified, out);
         break;
-      case "request": {
-        const watched = this.#intake.onRequest(now, event, out);
-        if (watched !== undefined) this.#alarms.onWatched(now, watched);
+      case "request":
+        this.#intake.onRequest(now, event, out);
         break;
-      }
       case "refused":
         this.#intake.refuse(event, event.code, out);
         break;
@@ -221,6 +219,7 @@ export class Replica {
         unreachable(event);
     }
     this.#collect(now, out);
+    for (const hash of this.#intake.takeArmed(out)) this.#alarms.onWatched(now, hash);
     this.#catchUp.review(now, out);
   }
 

@@ -39,7 +39,7 @@ export const limits = {
 
   // -- primaries
   queuedRequestsMax: 20_000, // about 3 s of one cluster's best throughput, shared by its clients; over it: busy
-  watchedPerClientMax: 1024, // requests of one client that one backup watches: its primary puts them first
+  armedPerClientMax: 16, // requests of one client that one backup times: its primary must do them all in that time
   blocksInFlightMax: 2, // own blocks of one primary: one under way while the next one fills
   crossBlocksInFlightMax: 2, // of one primary: they cost more than others, so they should be fuller, measured
   queriesPerTurnMax: 16, // answers that one turn gives to one asking node
@@ -65,10 +65,12 @@ export const limits = {
   turnEventsMax: 512, // events of one turn: bounds its latency
   inboxMessagesMax: 65_536, // verified messages that wait for a turn
   clientEventsMax: 256, // requests and readings looked at in a turn: 13 ms of signature checks
-  clientEventsMin: 64, // of them also in a turn that is full of what nodes say, or clients would starve
+  clientTurnMs: 8, // how long that may take on a slow or busy machine: votes wait meanwhile
+  clientEventsMin: 16, // of them also in a turn that is full of what nodes say, or clients would starve
   clientTurnBytesMax: 2 << 20, // of them: two of the largest size, some 20 ms to take apart
   clientRatePerSecond: 20_000, // messages of one client to one node: more than a cluster can order; see --client-rate
   lanesBytesMax: 16 << 20, // clients' messages that wait to be looked at: about 4 s of a cluster's best throughput
+  laneMessagesMax: 8192, // of one sender among them: about 2 s of a cluster's best throughput
   refusalsMax: 4096, // "busy" answers that wait to be sent; over it the flood is answered with silence
 
   // -- evidence
