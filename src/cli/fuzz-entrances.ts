@@ -16,7 +16,7 @@ import { Reception } from "../node/reception.js";
 import { Testimony } from "../node/testimony.js";
 import type { Draw } from "../sim/draw.js";
 import { mutateEnvelope, requestOf, type Sign } from "../sim/fuzz/liar.js";
-import { mutateBytes, mutateMessage, otherSchemas, randomBytes } from "../sim/fuzz/mutate.js";
+import { mutateBytes, mutateMessage, noise, otherSchemas } from "../sim/fuzz/mutate.js";
 import { CodecError } from "../types/codec.js";
 import { CodedError } from "../types/codes.js";
 import type { PublicKey } from "../types/ids.js";
@@ -106,7 +106,7 @@ export function entrancesOf({ envelopes }: Corpus, draw: Draw): readonly Entranc
         const messages = Array.from({ length: 1 + below(4) }, some);
         const frame = frameSchema.encode({ messages });
         const whole = Buffer.concat([varint(frame.length), frame]);
-        return below(10) === 0 ? randomBytes(below(200), below) : mutateBytes(whole, some(), below);
+        return below(10) === 0 ? noise(below(200), below) : mutateBytes(whole, some(), below);
       },
       open: refusing([CodecError, FrameError], (input) => {
         const reader = new FrameReader();
@@ -145,7 +145,7 @@ export function entrancesOf({ envelopes }: Corpus, draw: Draw): readonly Entranc
     {
       name: "random bytes",
       share: 5,
-      make: () => withSender(draw.pick([...nodes, client]).key, randomBytes(below(300), below)),
+      make: () => withSender(draw.pick([...nodes, client]).key, noise(below(300), below)),
       open: fromSender,
     },
     {

@@ -86,20 +86,20 @@ export class Ingress {
       const { client } = shaped.value;
       return from === undefined ? { kind: "request", from: client, request: shaped.value, forwarded: true } : undefined;
     }
+    // Before the signature: whose it is costs nothing to see, and a stranger's key is not to be remembered.
+    if (shaped.ok && from !== undefined && shaped.value.client !== from) return "wrong-sender";
+    if (shaped.ok && !this.#options.members.isClient(shaped.value.client)) return "unknown-sender";
     const isForged = shaped.ok && !isSigned(shaped.value, this.#options);
     const decoded = isForged ? ({ ok: false, code: "bad-signature" } as const) : shaped;
     if (decoded.ok) {
-      const { client } = decoded.value;
-      if (from !== undefined && client !== from) return "wrong-sender";
-      const event = { kind: "request", from: client, request: decoded.value } as const;
-      if (this.#options.members.isClient(client)) return from === undefined ? { ...event, forwarded: true } : event;
+      const event = { kind: "request", from: decoded.value.client, request: decoded.value } as const;
+      return from === undefined ? { ...event, forwarded: true } : event;
     }
     // Only to its own channel: nobody is told that somebody else's forged request was refused.
-    if (from === undefined) return decoded.ok ? "unknown-sender" : requestRejection(decoded.code);
+    if (from === undefined) return requestRejection(decoded.code);
     const nonce = attempt(() => requestBodySchema.decode(body))?.nonce;
     if (nonce === undefined) return "malformed";
-    const code = decoded.ok ? "unknown-client" : decoded.code;
-    return { kind: "refused", client: from, nonce, hash: digestOf(body), code };
+    return { kind: "refused", client: from, nonce, hash: digestOf(body), code: decoded.code };
   }
 
   // ---- nodes

@@ -12,7 +12,7 @@ import type { Below, MakeVillain } from "../observer.js";
 import type { MakeRogue } from "../rogues.js";
 import { happens, oneOf, Recent } from "../villains/draw.js";
 import { envelopeOf, everyone } from "../villains/speech.js";
-import { bodySchemas, mutateBytes, mutateMessage, randomBytes } from "./mutate.js";
+import { bodySchemas, mutateBytes, mutateMessage, noise } from "./mutate.js";
 
 /** How many inputs there were, and one of each kind of message to make others of. */
 export interface Tally {
@@ -34,7 +34,7 @@ export function mutateEnvelope(bytes: Uint8Array, other: Uint8Array, sign: Sign,
   const body = mutated ?? mutateBytes(opened.body, other, below);
   const block = happens(below, 10) ? mutateBlock(opened.block, below) : opened.block;
   const { number } = carriage[kind];
-  const signature = happens(below, 90) ? sign(number, body) : randomBytes(64, below);
+  const signature = happens(below, 90) ? sign(number, body) : noise(64, below);
   try {
     return envelopeSchema.encode({ kind: number, body, signature, block });
   } catch {

@@ -88,7 +88,7 @@ export function mutateBytes(bytes: Uint8Array, other: Uint8Array, below: Below):
     case 1:
       return copy.subarray(0, at);
     case 2:
-      return joined(copy, randomBytes(1 + below(8), below));
+      return joined(copy, noise(1 + below(8), below));
     case 3:
       return joined(copy.subarray(0, at), other.subarray(Math.min(at, other.length)));
     case 4:
@@ -103,7 +103,7 @@ export function mutateBytes(bytes: Uint8Array, other: Uint8Array, below: Below):
   }
 }
 
-export function randomBytes(length: number, below: Below): Uint8Array {
+export function noise(length: number, below: Below): Uint8Array {
   return Uint8Array.from({ length }, () => below(256));
 }
 
