@@ -56,6 +56,7 @@ it("tables have the numbers that they were given once", () => {
     progress: 15,
     said: 16,
     catchup: 17,
+    evidence: 26,
   });
 });
 
