@@ -28,10 +28,20 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./ledger.js"),
   },
   {
+    name: "evidence",
+    describe: "List and check signed evidence of nodes that broke the protocol",
+    load: () => import("./evidence.js"),
+  },
+  {
     name: "simulate",
     describe: "Run simulated networks with faults, one for each seed, and check them",
     // Two commands in one name, with options of their own.
     load: () => (process.argv.includes("--scale") ? import("./simulate-scale.js") : import("./simulate.js")),
+  },
+  {
+    name: "fuzz",
+    describe: "Throw mutated inputs at every entrance, and look for what breaks",
+    load: () => import("./fuzz.js"),
   },
   {
     name: "demo",

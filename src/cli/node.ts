@@ -7,6 +7,8 @@ import { parseTopology } from "../cluster/topology.js";
 import { Host } from "../node/host.js";
 import { type NodeLog, openLog } from "../node/log.js";
 import { CodedError } from "../types/codes.js";
+import { limits } from "../types/limits.js";
+import { checkCount } from "./ledger-data.js";
 import { findNode, readNodeKey } from "./node-identity.js";
 import { type RecoverOptions, recoverNode } from "./node-recover.js";
 import { type CommonOptions, ExitCode, runCommand } from "./output.js";
@@ -20,6 +22,7 @@ interface NodeOptions extends CommonOptions {
   readonly "log-level": string;
   readonly "log-file"?: string | undefined;
   readonly "with-parent": boolean;
+  readonly "client-rate": number;
 }
 
 /** How often the status file is written anew. */
@@ -54,12 +57,19 @@ export const command: CommandModule<object, NodeOptions> = {
       .option("log-file", { type: "string", requiresArg: true, describe: "Log there, not to standard output" })
       .option("with-parent", { type: "boolean", default: false, describe: "End when the process that started it ends" })
       .command(recoverCommand)
+      .option("client-rate", {
+        type: "number",
+        default: limits.clientRatePerSecond,
+        requiresArg: true,
+        describe: "Messages that one client may send in a second",
+      })
       .epilogue("Logs are JSON lines. SIGTERM and Ctrl-C end the node cleanly, with exit code 0.")
       .example("$0 node --topology net/topology.yaml --node c1n0 --key net/nodes/c1n0.key --data net/data/c1n0", ""),
   handler: (options) => runCommand(options, () => runNode(options)),
 };
 
 async function runNode(options: NodeOptions): Promise<ExitCode> {
+  checkCount("client-rate", options["client-rate"], 1);
   const topologyText = await readFile(options.topology, "utf8");
   const topology = parseTopology(topologyText, options.topology);
   const node = findNode(topology, options.node, options.topology);
@@ -74,6 +84,7 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
     seed,
     dataPath: options.data,
     log,
+    clientRate: options["client-rate"],
     onFatal: ending.fail,
     onConnected: () => process.send?.({ kind: "connected", node: node.id }),
   }).catch((error: unknown) => {
@@ -122,6 +133,7 @@ function endOfProcess(withParent: boolean): {
 function writeStatus(host: Host, path: string, log: NodeLog): NodeJS.Timeout {
   let isWriting = false;
   const write = async (): Promise<void> => {
+    // A busy node may take longer than until the next time, and two at once would write half of each.
     if (isWriting) return;
     isWriting = true;
     try {

@@ -203,7 +203,8 @@ export class Requests {
     pending.attempts = 0;
     pending.next = home.info.model === "byzantine" && pending.busyAnswers >= BUSY_PATIENCE ? "all" : "primary";
     const pauseMs = retryAfterMs === 0 ? BUSY_PAUSE_MS : Math.min(retryAfterMs, limits.timeoutMaxMs);
-    pending.resendAt = this.#time.elapsed() + pauseMs;
+    // Up to half as long again, lest all who were refused together come back together.
+    pending.resendAt = this.#time.elapsed() + pauseMs * (1 + this.#time.chance() / 2);
   }
 
   #giveUp(pending: Pending): void {

@@ -8,6 +8,8 @@ export interface Time {
   elapsed(): number;
   /** Calls `action` about every `periodMs` until the returned function is called. */
   every(periodMs: number, action: () => void): () => void;
+  /** Within 0..1, different for each client and moment: those who were told to come back do not come all at once. */
+  chance(): number;
   /** Calls `action` once, after the input that is already at hand was handled. */
   soon(action: () => void): void;
 }
@@ -15,6 +17,7 @@ export interface Time {
 export const systemTime: Time = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
+  chance: () => Math.random(),
   every(periodMs, action) {
     const timer = setInterval(action, periodMs);
     return () => clearInterval(timer);

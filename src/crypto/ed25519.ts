@@ -67,9 +67,16 @@ function loadSodium(): Ed25519<Buffer> | undefined {
         },
       };
     },
-    decodeKey: (publicKey) => (isPossibleKey(publicKey) ? Buffer.from(publicKey) : undefined),
+    decodeKey: (publicKey) => (isPossibleKey(publicKey) ? alone(publicKey) : undefined),
     verify: (key, bytes, signature) => sodium.crypto_sign_verify_detached(asBuffer(signature), asBuffer(bytes), key),
   };
+}
+
+/** A copy with memory of its own: keys are kept for long, and a piece of the pool would keep 8 KiB with it. */
+function alone(bytes: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  copy.set(bytes);
+  return copy;
 }
 
 /** The y coordinate is below the field's prime 2^255 - 19: one encoding for each point. */

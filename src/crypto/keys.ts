@@ -34,7 +34,11 @@ export async function writeKeyFile(path: string, seed: Uint8Array): Promise<Publ
 }
 
 export async function readKeyFile(path: string): Promise<{ readonly seed: Uint8Array; readonly signer: Signer }> {
-  const text = await readOwnersFile(path);
+  return parseKey(await readOwnersFile(path), path);
+}
+
+/** The key in the text of a key file. */
+export function parseKey(text: string, path: string): { readonly seed: Uint8Array; readonly signer: Signer } {
   const hex = KEY_LINE.exec(text)?.[1];
   if (hex === undefined) {
     throw new CodedError(

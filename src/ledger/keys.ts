@@ -4,8 +4,8 @@
 // keys apart.
 
 import { bool, bytes, list, nested, schema, u53 } from "../types/codec.js";
-import type { AccountId, Digest, NodeIndex, PublicKey } from "../types/ids.js";
-import { fromHex, toHex } from "../types/ids.js";
+import type { AccountId, Digest, NodeIndex, NodeRef, PublicKey } from "../types/ids.js";
+import { fromHex, nodeKey, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { certificateSchema, signedSchema } from "../types/schema.js";
 
@@ -33,6 +33,7 @@ export const TABLES = {
   boot: 20, // (one key) -> bootSchema: which start of this folder this is, and whether the node may take part
   start: 21, // node -> signedSchema: its highest START; (no node) -> heardSchema
   incarnation: 22, // node -> incarnationSchema: how often the node has rejoined
+  evidence: 26, // (node, number of the contradiction, hash of its subject) -> testimonySchema: proof against that node
 } as const;
 export type Table = keyof typeof TABLES;
 
@@ -170,6 +171,11 @@ export function heightKey(digest: Digest): Uint8Array {
   return key("height", fromHex(digest));
 }
 
+/** One for each contradiction of a node, whoever found it. */
+export function evidenceKey({ cluster, node }: NodeRef, contradiction: number, subject: Digest): Uint8Array {
+  return key("evidence", number(nodeKey({ cluster, node })), Uint8Array.of(contradiction), fromHex(subject));
+}
+
 /** All keys of a table. */
 export function prefixRange(table: Table): KeyRange {
   return { gte: Uint8Array.of(TABLES[table]), lt: Uint8Array.of(TABLES[table] + 1) };
@@ -225,6 +231,7 @@ export function describeKey(key: Uint8Array): string {
     case "early":
     case "verdict":
     case "height":
+    case "evidence":
       return `${table} ${toHex(rest)}`;
     case "view":
     case "checkpoint":

@@ -11,7 +11,7 @@ import { tcp } from "@libp2p/tcp";
 import { multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2p, type Libp2pOptions } from "libp2p";
 import { ed25519Signer } from "../crypto/signature.js";
-import { CodedError } from "../types/codes.js";
+import { CodedError, type Rejection } from "../types/codes.js";
 import type { PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { keepAlive } from "./backoff.js";
@@ -19,6 +19,7 @@ import { encodeFrames } from "./frame.js";
 import type { Gossip } from "./gossip.js";
 import { peerIdOf, privateKeyOf, publicKeyOf } from "./identity.js";
 import { ended, Link } from "./link.js";
+import { type Arrival, Pace } from "./pace.js";
 import { receive } from "./receive.js";
 import { joinWritesOfTurn } from "./socket.js";
 import { guarded, type Transport, type TransportOptions, type TransportPeer } from "./transport.js";
@@ -42,7 +43,11 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
   const nodes = new Set(peers.map((peer) => peer.key));
   const links = new Map<PublicKey, Link[]>();
   const stopping = new AbortController();
+  /** Of clients' connections. */
+  const paces = new Map<Connection, Pace>();
+  let partialBytes = 0;
   let clientLinks = 0;
+  let pacer: NodeJS.Timeout | undefined;
   let node: Libp2p | undefined;
   let gossip: Gossip | undefined;
 
@@ -87,13 +92,20 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
     const peer = publicKeyOf(connection.remotePeer);
     if (peer === undefined) throw new Error("a peer without a key has passed the gate");
     const existing = links.get(peer) ?? [];
-    const link = new Link({ peer, connection, protocol, events });
+    const isClient = !nodes.has(peer);
+    const queueBytesMax = isClient ? limits.clientQueueBytesMax : limits.peerQueueBytesMax;
+    const link = new Link({ peer, connection, protocol, queueBytesMax, events });
     links.set(peer, [...existing, link]);
-    if (!nodes.has(peer)) clientLinks++;
+    if (isClient) {
+      clientLinks++;
+      paces.set(connection, new Pace(performance.now()));
+    }
     // A node that comes back before we noticed its end is not to be answered on the old connection. A client's key may
     // be used by several processes at once, which all get every answer.
-    const keep = nodes.has(peer) ? 1 : limits.connectionsPerClientMax;
+    const keep = isClient ? limits.connectionsPerClientMax : 1;
     for (const old of existing.slice(0, Math.max(0, existing.length + 1 - keep))) {
+      // The newest wins, always: of two processes with one node's key the one that connected last is answered.
+      if (!isClient) handlers.onRejected("replaced", peer);
       old.connection.abort(new Error("replaced by a newer connection"));
     }
     link.open();
@@ -105,13 +117,35 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
     const link = existing.find((candidate) => candidate.connection === connection);
     if (peer === undefined || link === undefined) return;
     link.close();
-    if (!nodes.has(peer)) clientLinks--;
+    onArrival(connection, { partial: 0, completed: false });
+    if (paces.delete(connection)) clientLinks--;
     if (existing.length === 1) links.delete(peer);
     else
       links.set(
         peer,
         existing.filter((candidate) => candidate !== link),
       );
+  }
+
+  function onArrival(connection: Connection, arrival: Arrival): void {
+    const pace = paces.get(connection);
+    if (pace === undefined) return;
+    partialBytes += arrival.partial - pace.partial;
+    pace.heard(performance.now(), arrival);
+    if (arrival.partial > 0 && partialBytes > limits.clientsPartialBytesMax) cut(connection, "over-limit");
+  }
+
+  function cut(connection: Connection, code: Rejection): void {
+    handlers.onRejected(code, publicKeyOf(connection.remotePeer));
+    connection.abort(new Error(code));
+  }
+
+  function cutTheSlow(): void {
+    const now = performance.now();
+    for (const link of [...links.values()].flat()) {
+      const fault = paces.get(link.connection)?.fault(now, link.stalledSince);
+      if (fault !== undefined) cut(link.connection, fault);
+    }
   }
 
   async function dial(peer: TransportPeer): Promise<void> {
@@ -137,7 +171,7 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
         protocol,
         (stream, connection) => {
           const from = publicKeyOf(connection.remotePeer);
-          if (from !== undefined) void receive(stream, from, handlers);
+          if (from !== undefined) void receive(stream, from, handlers, (arrival) => onArrival(connection, arrival));
         },
         { maxInboundStreams: 1, maxOutboundStreams: 1, runOnLimitedConnection: false },
       );
@@ -147,6 +181,7 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
         throw listenFailure(listen, error);
       }
       gossip?.start();
+      pacer = setInterval(cutTheSlow, limits.paceEveryMs);
       for (const peer of peers) {
         const dials = listen === undefined || self < peer.key;
         if (dials && peer.key !== self) void keepAlive(() => dial(peer), stopping.signal);
@@ -154,6 +189,7 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
     },
     async stop() {
       stopping.abort();
+      clearInterval(pacer);
       for (const link of [...links.values()].flat()) link.close();
       gossip?.stop();
       await node?.stop();

@@ -25,22 +25,26 @@ export class Link {
   readonly peer: PublicKey;
   readonly connection: Connection;
   readonly #protocol: string;
+  readonly #queueBytesMax: number;
   readonly #events: LinkEvents;
   readonly #closing = new AbortController();
   #stream: Stream | undefined;
   #refused = false;
   #waiting: Frame[] = [];
   #waitingBytes = 0;
+  #stalledSince: number | undefined;
 
   constructor(init: {
     readonly peer: PublicKey;
     readonly connection: Connection;
     readonly protocol: string;
+    readonly queueBytesMax: number;
     readonly events: LinkEvents;
   }) {
     this.peer = init.peer;
     this.connection = init.connection;
     this.#protocol = init.protocol;
+    this.#queueBytesMax = init.queueBytesMax;
     this.#events = init.events;
   }
 
@@ -56,6 +60,11 @@ export class Link {
     this.#waitingBytes = 0;
   }
 
+  /** Since when something waits and nothing has left, ms of a monotonic clock. */
+  get stalledSince(): number | undefined {
+    return this.#stalledSince;
+  }
+
   get ready(): boolean {
     return this.#stream !== undefined;
   }
@@ -63,7 +72,7 @@ export class Link {
   /** False: the queue is full, or the peer is of another network. Before the first stream is open, frames wait. */
   send(frame: Frame): boolean {
     if (this.#refused || this.#closing.signal.aborted) return false;
-    if (this.#waitingBytes + frame.byteLength > limits.peerQueueBytesMax) {
+    if (this.#waitingBytes + frame.byteLength > this.#queueBytesMax) {
       this.#events.onDropped(this);
       return false;
     }
@@ -125,6 +134,8 @@ export class Link {
       }
     }
     this.#waiting.splice(0, sent);
+    if (this.#waiting.length === 0) this.#stalledSince = undefined;
+    else if (sent > 0 || this.#stalledSince === undefined) this.#stalledSince = performance.now();
   }
 }
 

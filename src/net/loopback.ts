@@ -4,7 +4,7 @@
 
 import type { NetworkId, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { decodeFrames, encodeFrames, frameDecoding, rejectionOf } from "./frame.js";
+import { encodeFrames, FrameReader, rejectionOf } from "./frame.js";
 import { deliver } from "./receive.js";
 import { GOSSIP_TOPICS, guarded, type Transport, type TransportHandlers, type TransportOptions } from "./transport.js";
 
@@ -69,7 +69,7 @@ export function loopbackNetwork(): LoopbackNetwork {
     if (!to.connected.has(from)) return;
     if (topic !== undefined) return to.handlers.onGossip(topic, from.self, bytes);
     try {
-      for (const frame of decodeFrames([bytes], frameDecoding)) deliver(frame, from.self, to.handlers);
+      for (const frame of new FrameReader().push(bytes)) deliver(frame, from.self, to.handlers);
     } catch (error) {
       const code = rejectionOf(error);
       if (code !== undefined) to.handlers.onRejected(code, from.self);

@@ -50,7 +50,7 @@ export interface TransportOptions {
   readonly handlers: TransportHandlers;
 }
 
-export const GOSSIP_TOPICS = ["heights", "views"] as const;
+export const GOSSIP_TOPICS = ["heights", "views", "evidence"] as const;
 
 /** The handlers with every optional one filled in, and none that throws. */
 export function guarded(handlers: TransportHandlers): Required<TransportHandlers> {

@@ -8,14 +8,16 @@ import { setImmediate as nextRound } from "node:timers/promises";
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
 import { ed25519Signer, ed25519Verifier, type Signer } from "../crypto/signature.js";
+import { prefixRange } from "../ledger/keys.js";
 import { type NodeStore, openNodeStore } from "../ledger/node-store.js";
 import { Scrub } from "../ledger/scrub.js";
+import type { Store } from "../ledger/store.js";
 import { libp2pTransport } from "../net/libp2p.js";
 import type { Transport } from "../net/transport.js";
 import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Event, Note } from "../types/effects.js";
-import type { NodeRef, PublicKey } from "../types/ids.js";
+import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
@@ -24,10 +26,13 @@ import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
 import { expiredReplies } from "./prune.js";
+import { Reception } from "./reception.js";
 import { type Now, Replica } from "./replica.js";
 import { genesisWrites, type Restored, restore } from "./restore.js";
+import { evidenceOf, Testimony } from "./testimony.js";
 import { TimerClock } from "./timer-clock.js";
 import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
+import type { Evidence } from "./witness.js";
 
 export interface HostOptions {
   readonly topology: Topology;
@@ -40,6 +45,8 @@ export interface HostOptions {
   readonly log: NodeLog;
   /** Called once, when an invariant broke or the disk failed: the process should end. */
   readonly onFatal: (error: unknown) => void;
+  /** Messages of one client that are taken in a second. */
+  readonly clientRate?: number | undefined;
   /** Called once, when every other node of the network is connected. */
   readonly onConnected?: () => void;
 }
@@ -59,6 +66,13 @@ export interface NodeStatus {
   readonly news: ReturnType<Announcements["news"]>;
 }
 
+/** What a node finds on its disk when it starts. */
+interface Stored {
+  readonly store: NodeStore;
+  readonly restored: Restored;
+  readonly evidence: readonly Evidence[];
+}
+
 const PRUNE_EVERY_MS = 250;
 /** A gigabyte in four minutes, with a hundredth of a core. */
 const SCRUB = { everyMs: 250, againMs: 30_000 } as const;
@@ -70,7 +84,6 @@ export class Host {
   readonly #store: NodeStore;
   readonly #blockContext: BlockContext;
   #replica: Replica;
-  readonly #ingress: Ingress;
   readonly #transport: Transport;
   readonly #context: TurnContext;
   readonly #metrics = new Metrics();
@@ -82,7 +95,8 @@ export class Host {
   readonly #signer: Signer;
   /** Nodes that were never connected since the start. */
   readonly #missing: Set<PublicKey>;
-  #inbox: Event[] = [{ kind: "tick" }];
+  readonly #reception: Reception;
+  readonly #testimony: Testimony;
   #wake: (() => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #loop: Promise<void> | undefined;
@@ -101,7 +115,8 @@ export class Host {
     try {
       if (store.isEmpty) await store.write(genesisWrites(topology, node.cluster, topologyText));
       await store.write([startWrite(store, randomBytes(START_NONCE_BYTES))]);
-      const host = new Host(options, store, await restore(store, context, node.cluster), context);
+      const restored = await restore(store, context, node.cluster);
+      const host = new Host(options, { store, restored, evidence: await storedEvidence(store, context) }, context);
       await host.#transport.start();
       host.#loop = host.#run();
       host.#scrub = new Scrub({ path: dataPath, ...SCRUB, onDamage: (error) => host.#fail(error) });
@@ -112,7 +127,7 @@ export class Host {
     }
   }
 
-  private constructor(options: HostOptions, store: NodeStore, restored: Restored, context: BlockContext) {
+  private constructor(options: HostOptions, { store, restored, evidence }: Stored, context: BlockContext) {
     const { topology, node, seed, log } = options;
     const { members } = context;
     this.#options = options;
@@ -124,7 +139,8 @@ export class Host {
     const onRejected = (code: string) => this.#metrics.onRejected(code);
     this.#signer = ed25519Signer(seed);
     this.#replica = this.#makeReplica(restored);
-    this.#ingress = new Ingress({
+    this.#testimony = new Testimony({ ...context, stored: evidence });
+    const ingress = new Ingress({
       ...context,
       self: this.#self,
       knownBlock: (digest) => this.#replica.knownBlock(digest),
@@ -134,6 +150,13 @@ export class Host {
         onRejected(code);
         log.debug({ code, from, kind }, "rejected");
       },
+    });
+    this.#reception = new Reception({
+      members,
+      ingress,
+      hasRoom: (client) => this.#replica.hasRoom(client),
+      onRejected,
+      clientRate: options.clientRate ?? limits.clientRatePerSecond,
     });
     const others = topology.clusters.flatMap(({ nodes }) => nodes).filter(({ key }) => key !== node.key);
     this.#missing = new Set(others.map(({ key }) => key));
@@ -148,12 +171,14 @@ export class Host {
         onMessage: (from, message) => this.#onMessage(from, message),
         onConnect: (peer) => this.#onConnect(peer),
         onDisconnect: (peer) => log.debug({ peer }, "disconnected"),
-        onGossip: (_topic, from, data) => {
-          if (!this.#announcements.onGossip(from, data)) onRejected("malformed");
+        onGossip: (topic, from, data) => {
+          if (!this.#onGossip(topic, from, data)) onRejected("malformed");
         },
         onRejected: (code, peer) => {
           onRejected(code);
-          log.debug({ code, peer }, "refused");
+          if (code === "replaced")
+            log.warn({ peer }, "a newer connection took its place; do two processes use its key?");
+          else log.debug({ code, peer }, "refused");
         },
         onError: (error) => {
           onRejected("internal");
@@ -182,7 +207,13 @@ export class Host {
   async status(): Promise<NodeStatus> {
     const { node, topology } = this.#options;
     const { gauges, coordinator } = this.#replica;
-    this.#metrics.setGauges(gauges);
+    const { count, bytes } = this.#reception.waiting;
+    this.#metrics.setGauges({
+      ...gauges,
+      waiting_requests: count,
+      waiting_bytes: bytes,
+      evidence: this.#testimony.kept,
+    });
     return {
       node: node.id,
       cluster: node.cluster,
@@ -208,12 +239,15 @@ export class Host {
   }
 
   #onMessage(from: PublicKey, message: Uint8Array): void {
-    if (this.#inbox.length >= limits.inboxMessagesMax) {
-      this.#metrics.onRejected("over-limit");
-      return;
-    }
-    const event = this.#ingress.open(from, message);
-    if (event !== undefined) this.#enqueue(event);
+    this.#reception.take(from, message, this.#clock.tick);
+    if (!this.#reception.isEmpty) this.#wake?.();
+  }
+
+  #onGossip(topic: string, from: PublicKey, data: Uint8Array): boolean {
+    if (topic !== "evidence") return this.#announcements.onGossip(from, data);
+    const isFine = this.#testimony.onGossip(from, data, this.#clock.tick);
+    this.#wake?.();
+    return isFine;
   }
 
   #onConnect(peer: PublicKey): void {
@@ -227,19 +261,20 @@ export class Host {
   }
 
   #enqueue(event: Event): void {
-    this.#inbox.push(event);
+    this.#reception.push(event);
     this.#wake?.();
   }
 
   async #run(): Promise<void> {
     try {
       while (!this.#stopping) {
-        if (this.#inbox.length === 0) await this.#sleep();
+        if (this.#reception.isEmpty) await this.#sleep();
         // Everything that can be read by now goes into this turn: fewer and fuller turns, writes and frames.
         await nextRound();
         if (this.#stopping) return;
         await this.#turn();
         await this.#prune();
+        await this.#keepEvidence();
       }
     } catch (error) {
       this.#fail(error);
@@ -248,9 +283,10 @@ export class Host {
 
   async #turn(): Promise<void> {
     const started = performance.now();
-    const events = this.#inbox.splice(0, limits.turnEventsMax);
+    const events = this.#reception.next(() => performance.now() - started > limits.clientTurnMs);
     const now: Now = { time: Date.now(), tick: this.#clock.tick };
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= now.tick) events.push({ kind: "tick" });
+    for (const event of events) if (event.kind === "message") this.#testimony.hear(event.verified);
     const plan = runTurn(this.#replica, { now, events }, this.#context);
     if (plan.persist.length > 0) await this.#store.write(plan.persist);
     this.#send(plan);
@@ -263,13 +299,13 @@ export class Host {
   async #reload(): Promise<void> {
     const restored = await restore(this.#store, this.#blockContext, this.#self.cluster);
     this.#replica = this.#makeReplica(restored);
-    this.#inbox = [{ kind: "tick" }, ...this.#inbox];
+    this.#reception.putFirst([{ kind: "tick" }]);
   }
 
   #send(plan: TurnPlan): void {
     for (const [peer, messages] of plan.outbound) this.#transport.send(peer, messages);
     // What the node said to itself comes before what arrived meanwhile: it has waited for the write already.
-    if (plan.inbound.length > 0) this.#inbox = [...plan.inbound, ...this.#inbox];
+    this.#reception.putFirst(plan.inbound);
   }
 
   #onNote(note: Note): void {
@@ -292,6 +328,7 @@ export class Host {
     this.#announced = this.#clock.tick;
     const { view } = this.#replica.coordinator.engine;
     this.#transport.publish(topic, this.#announcements.encode(this.#self, { view, height: this.#stableHeight }));
+    this.#testimony.repeat();
   }
 
   /** Until there is an event, or a timer of the core is due. */
@@ -314,11 +351,31 @@ export class Host {
     if (writes.length > 0) await this.#store.write(writes);
   }
 
+  /** What others have signed against the protocol. Durable before it is told. */
+  async #keepEvidence(): Promise<void> {
+    const { persist, publish, found } = this.#testimony.take(this.#clock.tick);
+    if (persist.length > 0) await this.#store.write(persist);
+    for (const { by, kind, subject } of found) {
+      this.#metrics.onEvidence(kind);
+      this.#options.log.warn({ node: showNode(by), kind, subject }, "evidence of misbehaviour");
+    }
+    for (const data of publish) this.#transport.publish("evidence", data);
+  }
+
   #fail(error: unknown): void {
     if (this.#stopping) return;
     this.#stopping = true;
     this.#options.onFatal(error);
   }
+}
+
+async function storedEvidence(store: Store, context: BlockContext): Promise<readonly Evidence[]> {
+  const all: Evidence[] = [];
+  for await (const [, value] of store.range(prefixRange("evidence"))) {
+    const evidence = evidenceOf(value, context);
+    if (evidence !== undefined) all.push(evidence);
+  }
+  return all;
 }
 
 function decodeStored(bytes: Uint8Array, context: BlockContext): Block {

@@ -84,21 +84,31 @@ export class Ingress {
     const signed = { body: body.slice(), signature: signature.slice() };
     const shaped = decodeRequest(signed, this.#options, false);
     // When answers are slow, clients send again: that must cost less than the first time, or slow becomes never.
-    if (shaped.ok && this.#options.awaits(shaped.value)) return undefined;
+    if (shaped.ok && this.#options.awaits(shaped.value)) {
+      // Only a backup's word that it watches the request is news.
+      const { client } = shaped.value;
+      return from === undefined ? { kind: "request", from: client, request: shaped.value, forwarded: true } : undefined;
+    }
+    // Before the signature: whose it is costs nothing to see, and a stranger's key is not to be remembered.
+    if (shaped.ok && from !== undefined && shaped.value.client !== from) return "wrong-sender";
+    if (shaped.ok && !this.#mayAsk(shaped.value)) return "unknown-sender";
     const isForged = shaped.ok && !isSigned(shaped.value, this.#options);
     const decoded = isForged ? ({ ok: false, code: "bad-signature" } as const) : shaped;
     if (decoded.ok) {
-      const { client } = decoded.value;
-      if (from !== undefined && client !== from) return "wrong-sender";
-      const isKnown = this.#options.members.isClient(client) || isOwnRejoin(decoded.value, this.#options.self.cluster);
-      if (isKnown) return { kind: "request", from: client, request: decoded.value };
+      const event = { kind: "request", from: decoded.value.client, request: decoded.value } as const;
+      return from === undefined ? { ...event, forwarded: true } : event;
     }
     // Only to its own channel: nobody is told that somebody else's forged request was refused.
-    if (from === undefined) return decoded.ok ? "unknown-sender" : requestRejection(decoded.code);
+    if (from === undefined) return requestRejection(decoded.code);
     const nonce = attempt(() => requestBodySchema.decode(body))?.nonce;
     if (nonce === undefined) return "malformed";
-    const code = decoded.ok ? "unknown-client" : decoded.code;
-    return { kind: "refused", client: from, nonce, hash: digestOf(body), code };
+    return { kind: "refused", client: from, nonce, hash: digestOf(body), code: decoded.code };
+  }
+
+  /** Clients, and nodes of the own cluster for themselves. */
+  #mayAsk(request: Request): boolean {
+    const { members, self } = this.#options;
+    return members.isClient(request.client) || rejoinOf(request)?.cluster === self.cluster;
   }
 
   // ---- nodes
@@ -246,11 +256,6 @@ export class Ingress {
     // Copies: a vote that is kept must not keep the whole frame it came in.
     return { body: body.slice(), signature: signature.slice() };
   }
-}
-
-/** A node of the own cluster asks for itself. */
-function isOwnRejoin(request: Request, cluster: ClusterId): boolean {
-  return rejoinOf(request)?.cluster === cluster;
 }
 
 function requestRejection(code: Refusal): Rejection {

@@ -16,11 +16,13 @@ import {
   fromHex,
   isAccountId,
   type NodeRef,
+  type PublicKey,
   type View,
 } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Reply } from "../types/message.js";
 import { type AccountState, storedReplySchema } from "../types/schema.js";
+import { hasShare } from "../types/share.js";
 import type { Topology } from "../types/topology.js";
 import type { Now } from "./replica.js";
 
@@ -37,6 +39,12 @@ export interface IntakeOptions {
   readonly isDown: (cluster: ClusterId) => boolean;
 }
 
+/** Requests of one client at a backup: those that are timed, and those that wait for that, in the order they came. */
+interface Watched {
+  readonly armed: Set<Digest>;
+  readonly waiting: Set<Digest>;
+}
+
 type ReplyRow = Omit<ReturnType<typeof storedReplySchema.decode>, "validUntil">;
 
 /** What a reply needs of the request it answers. */
@@ -45,11 +53,15 @@ type Asker = Pick<Request, "client" | "nonce" | "hash">;
 /** How long a refused client should wait when the queue is full: about the time to work off half of it. */
 const RETRY_AFTER_MS = 250;
 const NO_BYTES = new Uint8Array(0);
+const NONE: readonly Digest[] = [];
 
 export class Intake {
   readonly #options: IntakeOptions;
   /** At a backup: requests that clients sent here, until they are executed. */
   readonly #watched = new Map<Digest, Request>();
+  readonly #watchedOf = new Map<PublicKey, Watched>();
+  /** Those whose time begins to count now. */
+  #armed: Digest[] = [];
 
   /** Requests in blocks that were under way when the view opened: whoever sends one again gets the same answer. */
   #inherited = new Set<Digest>();
@@ -66,33 +78,85 @@ export class Intake {
     return isPrimary() ? this.#inherited.has(request.hash) || batcher.has(request) : this.#watched.has(request.hash);
   }
 
-  /** Returns the request's hash when its execution must be watched from now on. */
-  onRequest(now: Now, { request }: Extract<Event, { kind: "request" }>, out: Effects): Digest | undefined {
+  /** Would one more request of this client be queued or watched? */
+  hasRoom(client: PublicKey): boolean {
+    return this.#options.isPrimary() ? this.#options.batcher.hasRoom(client) : this.#mayWatch(client);
+  }
+
+  #mayWatch(client: PublicKey): boolean {
+    const of = this.#watchedOf.get(client);
+    const held = of === undefined ? 0 : of.armed.size + of.waiting.size;
+    const [total, holders] = [this.#watched.size, this.#watchedOf.size];
+    return hasShare({ held, total, holders, max: limits.queuedRequestsMax });
+  }
+
+  /** Of each client a few are timed; the others wait for their turn, lest a flood be taken for a slow primary. */
+  #watch(request: Request): void {
+    const { hash, client } = request;
+    if (this.#watched.has(hash)) return;
+    this.#watched.set(hash, request);
+    let of = this.#watchedOf.get(client);
+    if (of === undefined) {
+      of = { armed: new Set(), waiting: new Set() };
+      this.#watchedOf.set(client, of);
+    }
+    of.waiting.add(hash);
+    this.#arm(of);
+  }
+
+  #unwatch({ hash, client }: Request): boolean {
+    const of = this.#watchedOf.get(client);
+    if (!this.#watched.delete(hash) || of === undefined) return false;
+    of.armed.delete(hash);
+    of.waiting.delete(hash);
+    this.#arm(of);
+    if (of.armed.size === 0) this.#watchedOf.delete(client);
+    return true;
+  }
+
+  #arm({ armed, waiting }: Watched): void {
+    for (const hash of waiting) {
+      if (armed.size >= limits.armedPerClientMax) return;
+      waiting.delete(hash);
+      armed.add(hash);
+      this.#armed.push(hash);
+    }
+  }
+
+  /** Forwarded to the primary, and watched from now on: their hashes. */
+  takeArmed(out: Effects): readonly Digest[] {
+    if (this.#armed.length === 0) return NONE;
+    const armed = this.#armed.filter((hash) => this.#watched.has(hash));
+    this.#armed = [];
+    for (const hash of armed) this.#forward(this.#watched.get(hash) as Request, out);
+    return armed;
+  }
+
+  onRequest(now: Now, { request, forwarded }: Extract<Event, { kind: "request" }>, out: Effects): void {
     const { topology, self, batcher } = this.#options;
     const stored = this.#storedReply(request);
     if (stored !== undefined) {
       if (isReplyTo(stored, request)) this.#resend(request, stored, out);
       else this.refuse(request, "id-reused", out);
-      return undefined;
+      return;
     }
     const refusal = this.#refusalOf(request, now, { topology, self });
     if (refusal !== undefined) {
       this.refuse(request, refusal, out);
-      return undefined;
+      return;
     }
     if (this.#options.isPrimary()) {
-      if (this.#inherited.has(request.hash)) return undefined;
-      const queued = batcher.add(request);
+      if (this.#inherited.has(request.hash)) return;
+      const queued = batcher.add(request, forwarded);
       if (queued === "busy" || queued === "id-reused") this.refuse(request, queued, out);
-      return undefined;
+      return;
     }
-    if (this.#watched.size >= limits.queuedRequestsMax) {
+    if (this.#watched.has(request.hash)) return;
+    if (!this.#mayWatch(request.client)) {
       this.refuse(request, "busy", out);
-      return undefined;
+      return;
     }
-    this.#watched.set(request.hash, request);
-    this.#forward(request, out);
-    return request.hash;
+    this.#watch(request);
   }
 
   /** The watched request is still not executed: forwarded again. False: nothing to watch any more, or too late. */
@@ -101,7 +165,7 @@ export class Intake {
     if (request === undefined) return false;
     const isUsedUp = this.#options.reader.get(replyKey(request.client, request.nonce)) !== undefined;
     if (isUsedUp || request.validUntil < now.time) {
-      this.#watched.delete(hash);
+      this.#unwatch(request);
       return false;
     }
     this.#forward(request, out);
@@ -113,13 +177,18 @@ export class Intake {
     const { batcher } = this.#options;
     this.#inherited = new Set(underWay);
     if (this.#options.isPrimary()) {
-      for (const request of this.#watched.values()) if (!underWay.has(request.hash)) batcher.add(request);
-      return [];
+      for (const request of this.#watched.values()) {
+        const isTimed = this.#watchedOf.get(request.client)?.armed.has(request.hash);
+        if (!underWay.has(request.hash)) batcher.add(request, isTimed);
+      }
+      return NONE;
     }
     for (const request of batcher.clear()) {
-      if (this.#watched.size < limits.queuedRequestsMax) this.#watched.set(request.hash, request);
+      if (this.#mayWatch(request.client)) this.#watch(request);
     }
-    return [...this.#watched.keys()].filter((hash) => this.repeat(hash, now, out));
+    this.#armed = [];
+    const armed = [...this.#watchedOf.values()].flatMap((of) => [...of.armed]);
+    return armed.filter((hash) => this.repeat(hash, now, out));
   }
 
   /** Replies of a block with a new record. `speaks`: this node answers unasked (byzantine: all; crash: the primary). */
@@ -136,7 +205,7 @@ export class Intake {
       at += request.operations.length;
       batcher.executed(request);
       this.#inherited.delete(request.hash);
-      const isWatched = this.#watched.delete(request.hash);
+      const isWatched = this.#unwatch(request);
       if (!isWatched && !(speaks && initiatorOf(request, topology) === self.cluster)) continue;
       // A repetition is told what the first was told.
       const stored = this.#storedReply(request);

@@ -14,6 +14,7 @@ export class Metrics {
   readonly #operations = this.#counter("sharper_operations_total", "Operations of recorded blocks", ["kind"]);
   readonly #superProposed = this.#counter("sharper_super_proposed_total", "SUPER-PROPOSEs sent", ["reason"]);
   readonly #other = this.#counter("sharper_events_total", "Rarer events, by kind", ["kind"]);
+  readonly #evidence = this.#counter("sharper_evidence_total", "Contradictions found or told by others", ["kind"]);
   readonly #turn: Histogram;
   readonly #gauges = new Map<string, Gauge>();
 
@@ -62,6 +63,10 @@ export class Metrics {
 
   onRejected(code: string): void {
     this.#rejected.inc({ code });
+  }
+
+  onEvidence(kind: string): void {
+    this.#evidence.inc({ kind });
   }
 
   onTurn(durationMs: number): void {

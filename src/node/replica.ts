@@ -14,7 +14,7 @@ import { Pbft } from "../intra/pbft.js";
 import { blockKey, heightKey, placedKey, placedSchema, slotKey, verdictKey } from "../ledger/keys.js";
 import type { Block, Request } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
-import type { Digest, NodeRef } from "../types/ids.js";
+import type { Digest, NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { type Result, unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
@@ -180,27 +180,24 @@ export class Replica {
   /** Could this message still change anything? False lets the door skip its signature. */
   wants(message: Verified["message"]): boolean {
     const { self, restored } = this.#options;
-    return couldMatter(message, {
-      self,
-      coordinator: this.coordinator,
-      catchUp: this.#catchUp,
-      execution: restored.execution,
-    });
+    const { execution } = restored;
+    return couldMatter(message, { self, coordinator: this.coordinator, catchUp: this.#catchUp, execution });
   }
 
   /** Is the request queued or watched here, so that the same once more would change nothing? */
   readonly awaits = (request: Request): boolean => this.#intake.awaits(request);
+
+  /** Would one more request of this client be queued here? */
+  readonly hasRoom = (client: PublicKey): boolean => this.#intake.hasRoom(client);
 
   step(now: Now, event: Event, out: Effects): void {
     switch (event.kind) {
       case "message":
         this.#onMessage(now, event.verified, out);
         break;
-      case "request": {
-        const watched = this.#intake.onRequest(now, event, out);
-        if (watched !== undefined) this.#alarms.onWatched(now, watched);
+      case "request":
+        this.#intake.onRequest(now, event, out);
         break;
-      }
       case "refused":
         this.#intake.refuse(event, event.code, out);
         break;
@@ -216,6 +213,7 @@ export class Replica {
         unreachable(event);
     }
     this.#collect(now, out);
+    for (const hash of this.#intake.takeArmed(out)) this.#alarms.onWatched(now, hash);
     this.#catchUp.review(now, out);
   }
 

@@ -14,7 +14,21 @@ import type { ReadReply, Reply } from "../types/message.js";
 import type { ClusterInfo, NodeInfo, Topology } from "../types/topology.js";
 
 /** The invariants of protocol 10; I0: no correct node stops because an invariant of its own broke. */
-export type Invariant = "I0" | "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9" | "I10" | "I11" | "I12";
+export type Invariant =
+  | "I0"
+  | "I1"
+  | "I2"
+  | "I3"
+  | "I4"
+  | "I5"
+  | "I6"
+  | "I7"
+  | "I8"
+  | "I9"
+  | "I10"
+  | "I11"
+  | "I12"
+  | "I13";
 
 export interface Violation {
   readonly invariant: Invariant;

@@ -77,7 +77,11 @@ export type Rejection =
   | "counter-jump" // a sequence counter beyond what is justified
   | "conflict" // conflicts with an accepted, prepared or decided entry
   | "over-limit" // a bound of limits.ts
-  | "not-allowed"; // a kind this sender may not send
+  | "not-allowed" // a kind this sender may not send
+  | "slow-sender" // a client's frame did not get complete in time: its connection was cut
+  | "slow-reader" // a client read nothing of what waited for it: its connection was cut
+  | "idle" // a client said nothing for long: its connection was cut
+  | "replaced"; // a node's connection gave way to a newer one; often: two processes have its key
 
 /** An error that an operator or user meets: a stable code, and a sentence that says what would be right. */
 export class CodedError extends Error {

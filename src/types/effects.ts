@@ -10,7 +10,8 @@ import type { Certificate } from "./schema.js";
 
 export type Event =
   | { readonly kind: "message"; readonly verified: Verified }
-  | { readonly kind: "request"; readonly request: Request; readonly from: PublicKey }
+  /** `forwarded`: by a backup that watches it, not by its client. */
+  | { readonly kind: "request"; readonly request: Request; readonly from: PublicKey; readonly forwarded?: true }
   /** A client's request that the door refused, well-formed enough to be answered. */
   | {
       readonly kind: "refused";

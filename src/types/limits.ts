@@ -38,7 +38,8 @@ export const limits = {
   remoteVotesMax: 16_384, // blocks whose foreign votes are being counted
 
   // -- primaries
-  queuedRequestsMax: 20_000, // about 3 s of one cluster's best throughput; over it: busy, retry after
+  queuedRequestsMax: 20_000, // about 3 s of one cluster's best throughput, shared by its clients; over it: busy
+  armedPerClientMax: 16, // requests of one client that one backup times: its primary must do them all in that time
   blocksInFlightMax: 2, // own blocks of one primary: one under way while the next one fills
   crossBlocksInFlightMax: 2, // of one primary: they cost more than others, so they should be fuller, measured
   queriesPerTurnMax: 16, // answers that one turn gives to one asking node
@@ -67,12 +68,33 @@ export const limits = {
   // -- host
   turnEventsMax: 512, // events of one turn: bounds its latency
   inboxMessagesMax: 65_536, // verified messages that wait for a turn
+  clientEventsMax: 256, // requests and readings looked at in a turn: 13 ms of signature checks
+  clientTurnMs: 8, // how long that may take on a slow or busy machine: votes wait meanwhile
+  clientEventsMin: 16, // of them also in a turn that is full of what nodes say, or clients would starve
+  clientTurnBytesMax: 2 << 20, // of them: two of the largest size, some 20 ms to take apart
+  clientRatePerSecond: 20_000, // messages of one client to one node: more than a cluster can order; see --client-rate
+  lanesBytesMax: 16 << 20, // clients' messages that wait to be looked at: about 4 s of a cluster's best throughput
+  laneMessagesMax: 8192, // of one sender among them: about 2 s of a cluster's best throughput
+  refusalsMax: 4096, // "busy" answers that wait to be sent; over it the flood is answered with silence
+
+  // -- evidence
+  heardBytesMax: 8 << 20, // signed words of others that may yet be contradicted, of all nodes together
+  heardBytesOfNodeMin: 64 << 10, // of one node, also in a large network: about 100 votes
+  oddWordsMax: 32, // words that wait to be shown to others
+  evidencePerNodeMax: 64, // contradictions of one node that are kept: more of them prove no more
+  testimoniesPerSecondMax: 8, // of one node: two signatures to check each, about 1 % of everyone's core
 
   // -- network
   frameBytesMax: 4 << 20, // holds the largest message; longer ones end the stream before allocation
   messageBytesMax: (4 << 20) - 64, // one envelope: with its tag and length it fits into a frame
   frameMessagesMax: 4096, // messages of one turn to one peer
   peerQueueBytesMax: 16 << 20, // queued for one slow peer; then its frames are dropped
+  clientQueueBytesMax: 4 << 20, // the same for a client: 20,000 replies
+  clientsPartialBytesMax: 64 << 20, // of frames that clients have begun: 16 of the largest size at once
+  frameTimeoutMs: 20_000, // from the first byte of a client's frame to its last: 200 KiB/s for the largest
+  readTimeoutMs: 20_000, // a client that reads nothing of what waits for it
+  clientIdleMs: 900_000, // a client that says nothing; the SDK connects again by itself
+  paceEveryMs: 1000, // how often these are looked at
   connectionsMax: 4096, // all nodes of a large network and its clients
   clientConnectionsMax: 3072, // clients never take the last places, so a node can always come back
   connectionsPerClientMax: 4, // processes that share one client key; the oldest gives way

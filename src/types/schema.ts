@@ -238,6 +238,8 @@ export const frameSchema = schema({ messages: bytesList(1, limits.frameBytesMax,
 
 // ---- gossip
 export const announcementSchema = schema({ cluster: u32(1), node: u32(2), view: u53(3), height: u53(4) });
+/** Two signed statements that contradict each other, or of which one seems to be a lie. Also as stored and in files. */
+export const testimonySchema = schema({ statements: list(1, statementSchema, 2) });
 
 // ---- storage
 export const storedSlotSchema = schema({

@@ -251,6 +251,16 @@ describe("busy", () => {
     expect((await outcome).outcome).toBe("committed");
   });
 
+  test("is asked again at another moment by each, lest all come back together", () => {
+    world.time.luck = 1;
+    void client.transfer(inCrash);
+    world.reply("c2n0", takeOne(), { refusal: "busy", retryAfterMs: 300 });
+    world.time.advance(420);
+    expect(world.take()).toEqual([]);
+    world.time.advance(60);
+    expect(world.take()).toHaveLength(1);
+  });
+
   test("to the deadline is a rejection in a crash cluster, since nobody holds a copy", async () => {
     const outcome = client.transfer({ ...inCrash, deadlineMs: 500 });
     world.reply("c2n0", takeOne(), { refusal: "busy", retryAfterMs: 9000 });

@@ -71,6 +71,13 @@ export class VirtualTime implements Time {
     return this.#elapsed;
   }
 
+  /** What the next draws are. */
+  luck = 0;
+
+  chance(): number {
+    return this.luck;
+  }
+
   every(periodMs: number, action: () => void): () => void {
     const timer = { at: this.#elapsed + periodMs, periodMs, action };
     this.#timers.add(timer);

@@ -210,3 +210,8 @@ function plusOrder(signature: Uint8Array): Uint8Array {
   const s = BigInt(`0x${Buffer.from(signature.subarray(32)).reverse().toString("hex")}`) + GROUP_ORDER;
   return Buffer.concat([signature.subarray(0, 32), Buffer.from(s.toString(16).padStart(64, "0"), "hex").reverse()]);
 }
+
+it("a key that is remembered keeps its own 32 bytes in memory and no more (found by fuzzing with strangers' keys)", () => {
+  const key = Buffer.from("5a".repeat(32), "hex");
+  expect(sodiumEd25519?.decodeKey(key)?.buffer.byteLength ?? key.length).toBe(key.length);
+});

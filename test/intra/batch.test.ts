@@ -152,3 +152,64 @@ describe("ids", () => {
     expect(batcher.add(one)).toBe("queued");
   });
 });
+
+describe("clients share the queue (fault F30)", () => {
+  const client = (name: string) => ({ client: name as PublicKey });
+  const of = (name: string, operations = 1): Request => ({ ...requestOf([1], { operations }), ...client(name) });
+  const count = (requests: readonly Request[], name: string) => requests.filter((each) => each.client === name).length;
+
+  test("a block takes from all in turns, each in its own order", () => {
+    const batcher = new Batcher({ requestsMax: 8 });
+    const flood = Array.from({ length: 1000 }, () => of("flooder"));
+    for (const request of flood) batcher.add(request);
+    const honest = [of("a"), of("b"), of("b")];
+    for (const request of honest) batcher.add(request);
+    const taken = propose(batcher)?.requests ?? [];
+    expect(taken).toHaveLength(8);
+    for (const request of honest) expect(taken).toContain(request);
+    expect(taken.filter((each) => each.client === "flooder")).toEqual(flood.slice(0, 5));
+  });
+
+  test("large requests take as many turns as they have operations", () => {
+    const batcher = new Batcher({ requestsMax: 2000 });
+    for (let i = 0; i < 10; i++) batcher.add(of("gateway", 5000));
+    for (let i = 0; i < 300; i++) batcher.add(of("shop"));
+    const taken = propose(batcher)?.requests ?? [];
+    expect(count(taken, "shop")).toBe(300);
+    expect(count(taken, "gateway")).toBeGreaterThan(0);
+  });
+
+  test("who floods fills half of the queue, and others find room to the end", () => {
+    const batcher = new Batcher({ requestsMax: 100 });
+    let flooded = 0;
+    while (batcher.add(of("flooder")) === "queued") flooded++;
+    expect(flooded).toBe(limits.queuedRequestsMax / 2);
+    expect(batcher.hasRoom("flooder" as PublicKey)).toBe(false);
+    for (let i = 0; i < 100; i++) for (const name of ["a", "b", "c"]) expect(batcher.add(of(name))).toBe("queued");
+    expect(batcher.add(of("flooder"))).toBe("busy");
+  });
+
+  test("when all have their share there is still room for one request of whoever has none, within twice the bound", () => {
+    const batcher = new Batcher({ requestsMax: 100 });
+    for (let i = 0; i < 40; i++) while (batcher.add(of(`flooder ${i}`)) === "queued");
+    let newcomers = 0;
+    while (batcher.add(of(`newcomer ${newcomers}`)) === "queued") newcomers++;
+    expect(newcomers).toBeGreaterThan(limits.queuedRequestsMax / 2);
+    expect(batcher.queued).toBe(2 * limits.queuedRequestsMax);
+  });
+
+  test("what a backup watches goes first, whatever the share, and moves up if it waits already", () => {
+    const batcher = new Batcher({ requestsMax: 2 });
+    const waiting = Array.from({ length: 5 }, () => of("a"));
+    for (const request of waiting) batcher.add(request);
+    const late = waiting[4] as Request;
+    expect(batcher.add(late, true)).toBe("known");
+    expect(batcher.add(late, true)).toBe("known");
+    const fresh = of("a");
+    expect(batcher.add(fresh, true)).toBe("queued");
+    expect(propose(batcher)?.requests).toEqual([late, fresh]);
+    expect(propose(batcher)?.requests).toEqual(waiting.slice(0, 2));
+    expect(batcher.queued).toBe(2);
+    expect(batcher.clear()).toEqual([late, fresh, ...waiting.slice(0, 4)]);
+  });
+});

@@ -66,6 +66,7 @@ it("tables have the numbers that they were given once", () => {
     boot: 20,
     start: 21,
     incarnation: 22,
+    evidence: 26,
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { backoffMs } from "../../src/net/backoff.js";
-import { decodeFrames, encodeFrames, frameDecoding, messagesOf, rejectionOf } from "../../src/net/frame.js";
+import { encodeFrames, FrameReader, messagesOf, rejectionOf } from "../../src/net/frame.js";
 import { limits } from "../../src/types/limits.js";
 
 function sent(messages: readonly Uint8Array[]): Uint8Array[] {
@@ -9,7 +9,12 @@ function sent(messages: readonly Uint8Array[]): Uint8Array[] {
 }
 
 function received(chunks: readonly Uint8Array[]): Uint8Array[] {
-  return [...decodeFrames(chunks, frameDecoding)].flatMap((frame) => [...messagesOf(frame)]);
+  const reader = new FrameReader();
+  return chunks.flatMap((chunk) => [...reader.push(chunk)].flatMap((frame) => [...messagesOf(frame)]));
+}
+
+function expectNothing(frames: Iterable<Uint8Array>): void {
+  for (const _ of frames) throw new Error("a frame came out of a part of it");
 }
 
 function refusal(chunks: readonly Uint8Array[]): string | undefined {
@@ -66,8 +71,27 @@ describe("frames", () => {
     expect(refusal([Uint8Array.of(0), Uint8Array.of(0)])).toBe("malformed");
   });
 
+  it("a frame in single bytes takes no more memory than its bytes", () => {
+    const reader = new FrameReader();
+    const length = 256 << 10;
+    const [bytes] = sent([new Uint8Array(length)]) as [Uint8Array];
+    globalThis.gc?.();
+    const before = process.memoryUsage.rss();
+    // As they come from a socket: each byte a piece of its own.
+    for (const byte of bytes.subarray(0, -1)) expectNothing(reader.push(Uint8Array.of(byte)));
+    expect(reader.partial).toBe(bytes.length - 1);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(64 << 20);
+    expect([...reader.push(bytes.subarray(-1))]).toHaveLength(1);
+  });
+
+  it("a length that is not the shortest is malformed", () => {
+    expect(refusal([Uint8Array.of(0x83, 0x00, 0x0a, 0x01, 0x00)])).toBe("malformed");
+  });
+
   it("a stream that ends inside a frame is no offence", () => {
-    expect(refusal([Uint8Array.of(9, 1, 2)])).toBeUndefined();
+    const reader = new FrameReader();
+    expect([...reader.push(Uint8Array.of(9, 1, 2))]).toEqual([]);
+    expect(reader.partial).toBe(3);
   });
 });
 

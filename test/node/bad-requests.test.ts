@@ -155,7 +155,7 @@ describe.each(["crash", "byzantine"] as const)("requests that are not ordered (%
       rejoin: undefined,
     });
     const bytes = envelopeSchema.encode({ kind: 1, body, signature: new Uint8Array(64), block: none });
-    expect((await inject(network, { from, to: "c1n0", bytes })).codes).toEqual(["bad-signature"]);
+    expect((await inject(network, { from, to: "c1n0", bytes })).codes).toEqual(["wrong-sender"]);
   });
 
   test("a repeated request gets its stored reply, and moves nothing again", async () => {

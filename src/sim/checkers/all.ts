@@ -5,6 +5,7 @@ import type { MakeChecker } from "../observer.js";
 import { makeAgreement } from "./agreement.js";
 import { makeBounds } from "./bounds.js";
 import { makeCross } from "./cross.js";
+import { makeInnocence } from "./innocence.js";
 import { makeLinear } from "./linear.js";
 import { makeLiveness } from "./liveness.js";
 import { makeAcyclic, makeOrder } from "./order.js";
@@ -30,4 +31,5 @@ export const makeCheckers: readonly MakeChecker[] = [
   makeBounds,
   makeLinear,
   makeResults,
+  makeInnocence,
 ];
