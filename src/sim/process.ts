@@ -60,7 +60,7 @@ interface DelayedFrame {
   readonly delay: number;
 }
 
-/** What a turn says, one frame for each receiver; bent, one for each receiver and delay, in the order of first mention. */
+/** What a turn says, one frame for each receiver; bent, one for each receiver and delay, in their order. */
 export function framesOf(
   outbound: TurnPlan["outbound"],
   bend: (said: readonly Outgoing[]) => readonly Outgoing[] | undefined,
