@@ -28,6 +28,8 @@ interface Actor {
   state: "up" | "down" | "stopped";
   complaint: string;
   unaskedStarts: number;
+  /** Nobody but who damaged its data starts it. */
+  isDamaged: boolean;
   /** Its data were damaged: it may refuse to work once. Hears how that ended. */
   onRefused: ((ending: string) => void) | undefined;
 }
@@ -101,10 +103,10 @@ export class Stage {
     await exit;
   }
 
-  /** Of a node that is down; any other is left as it is. */
+  /** Of a node that is down and whose data are whole, or repaired; any other is left as it is. */
   start(id: string): void {
     const actor = this.#known(id);
-    if (actor.state !== "down" || this.#closing) return;
+    if (actor.state !== "down" || actor.isDamaged || this.#closing) return;
     this.#launch(actor);
   }
 
@@ -135,6 +137,7 @@ export class Stage {
   async damage(id: string, { damage, random }: { readonly damage: Damage; readonly random: Random }): Promise<string> {
     const folder = places.data(this.#folder, id);
     const copy = join(this.#folder, "copies", id);
+    this.#known(id).isDamaged = true;
     return (await damageFolder({ damage, folder, copy, random })) ?? "nothing to damage";
   }
 
@@ -144,6 +147,7 @@ export class Stage {
    */
   async startDamaged(id: string): Promise<string> {
     const actor = this.#known(id);
+    actor.isDamaged = false;
     if (actor.state !== "down" || this.#closing) return "not started";
     const refused = new Promise<string>((resolve) => {
       actor.onRefused = resolve;
@@ -177,7 +181,15 @@ export class Stage {
 
   #actor(info: NodeInfo): Actor {
     const child = startNode(this.#folder, info, true, this.topologyFile(info.id));
-    const actor: Actor = { info, child, state: "up", complaint: "", unaskedStarts: 0, onRefused: undefined };
+    const actor: Actor = {
+      info,
+      child,
+      state: "up",
+      complaint: "",
+      unaskedStarts: 0,
+      isDamaged: false,
+      onRefused: undefined,
+    };
     this.#watch(actor);
     return actor;
   }

@@ -94,8 +94,13 @@ async function findStores(folder: string, depth: number): Promise<readonly strin
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
     throw error;
   });
-  const folders = inside.filter((entry) => entry.isDirectory()).map(({ name }) => join(folder, name));
-  return (await Promise.all(folders.map((each) => findStores(each, depth - 1)))).flat();
+  const folders = inside.filter((entry) => entry.isDirectory() && !isSetAside(entry.name));
+  return (await Promise.all(folders.map(({ name }) => findStores(join(folder, name), depth - 1)))).flat();
+}
+
+/** The data of a node that was recovered since: nothing of it counts any more, unless it is asked for by name. */
+function isSetAside(name: string): boolean {
+  return /\.damaged-\d+$/.test(name);
 }
 
 interface OpenedStore {

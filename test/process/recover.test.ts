@@ -69,8 +69,8 @@ it.each(["crash", "byzantine"])("a node of a %s cluster that lost its data folde
       await new Promise((resolve) => (child === undefined ? resolve(undefined) : child.once("exit", resolve)));
       await sharper("devnet", "down", net);
     }
-    const folders = ["c1n0", "c1n1", "c1n2"].map((name) => join(net, "data", name));
-    expect(await sharper("ledger", "verify", "--data", ...folders)).toMatchObject({ code: 0 });
+    // What was set aside does not count.
+    expect(await sharper("ledger", "verify", "--data", join(net, "data"))).toMatchObject({ code: 0 });
     const shown = await sharper("ledger", "show", "--data", data, "--height", "4");
     expect(shown.stdout).toContain("rejoins as incarnation 1");
   });
