@@ -43,6 +43,11 @@ const commands: readonly CommandEntry[] = [
     describe: "Kill a primary of a network under load, measure, and look for what was lost",
     load: () => import("./failover.js"),
   },
+  {
+    name: "startup",
+    describe: "Measure how long a node with a long history takes to start",
+    load: () => import("./startup.js"),
+  },
 ];
 
 // A reader that has seen enough, as in `sharper ledger show | head`, is no error.

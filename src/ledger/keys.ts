@@ -19,7 +19,7 @@ export const TABLES = {
   certificates: 7, // height -> committedSchema: the record's block, proven by every cluster of P
   account: 8, // account -> storedAccountSchema
   reply: 9, // (client, nonce) -> storedReplySchema: a consumed id and what its client is told (protocol 4)
-  expiry: 10, // (last validUntil in a record's block, height) -> nothing: whose replies are forgotten next
+  expiry: 10, // (last validUntil, height) -> nothing: a record's replies are forgotten next; or the keys of those meant
   checkpoint: 11, // (one key) -> certificateSchema of signed CHECKPOINTs: the highest stable one (protocol 6)
   early: 12, // block digest -> committedSchema: certificates of a block that has no record yet
   verdict: 13, // block digest -> this cluster's verdicts, one byte per operation, for who asks again (3.4)
@@ -27,20 +27,29 @@ export const TABLES = {
   progress: 15, // (one key) -> progressSchema: how far the log is recorded without a gap
   said: 16, // (one key) -> checkpointSchema: the newest CHECKPOINT that the node signed
   catchup: 17, // (one key) -> catchUpSchema: the node is in the middle of taking records from others
+  position: 23, // height -> positionSchema: where the log has the block of a record, also of records that are not here
+  chunk: 24, // number from 0 -> digest of so many positions in a row (execution/positions.ts)
+  snapshot: 25, // (one key) -> certificateSchema: the node is in the middle of taking the state at this checkpoint
+  superseded: 28, // (client, nonce, validUntil) -> storedReplySchema: of an id that was used again after it expired
+  history: 29, // (one key) -> historySchema: which records are not here, since the node took a state instead
 } as const;
 export type Table = keyof typeof TABLES;
 
 /** Where a block is in this cluster's log. */
 export const placedSchema = schema({ slot: u53(1), sequence: u53(2) });
 export const heightSchema = schema({ height: u53(1) });
-/** The highest block's slot with all slots up to it recorded or no-ops, and the running hash of their digests. */
-export const progressSchema = schema({ slot: u53(1), placed: bytes(2, 32) });
+/** The highest block's slot with all slots up to it recorded or no-ops. */
+export const progressSchema = schema({ slot: u53(1) });
+export const positionSchema = schema({ digest: bytes(1, 32), slot: u53(2), sequence: u53(3) });
+/** The records above `below` and below `from` are not here. */
+export const historySchema = schema({ below: u53(1), from: u53(2) });
 
 /** The first height that came from other nodes, and the checkpoint certificate up to which they come. */
 export const catchUpSchema = schema({ from: u53(1), certificate: nested(2, certificateSchema) });
 
 /** Facts of the meta table that opening a store checks or tools need. */
-export type MetaName = "network" | "node" | "schema" | "topology";
+/** `rejoin`: why the node must not vote as it did before it has joined its cluster anew. */
+export type MetaName = "network" | "node" | "schema" | "topology" | "rejoin";
 
 export interface KeyRange {
   readonly gte: Uint8Array;
@@ -99,6 +108,26 @@ export function catchUpKey(): Uint8Array {
   return key("catchup");
 }
 
+export function positionKey(height: number): Uint8Array {
+  return key("position", number(height));
+}
+
+export function chunkKey(chunk: number): Uint8Array {
+  return key("chunk", number(chunk));
+}
+
+export function snapshotKey(): Uint8Array {
+  return key("snapshot");
+}
+
+export function supersededKey(client: PublicKey, nonce: number, validUntil: number): Uint8Array {
+  return key("superseded", fromHex(client), number(nonce), number(validUntil));
+}
+
+export function historyKey(): Uint8Array {
+  return key("history");
+}
+
 export function progressKey(): Uint8Array {
   return key("progress");
 }
@@ -120,8 +149,12 @@ export function prefixRange(table: Table): KeyRange {
   return { gte: Uint8Array.of(TABLES[table]), lt: Uint8Array.of(TABLES[table] + 1) };
 }
 
-/** Heights from..to, both included, of the record or certificates table. */
-export function heightRange(table: "record" | "certificates" | "slot", from: number, to: number): KeyRange {
+/** Heights from..to, both included, of a table that goes by them. */
+export function heightRange(
+  table: "record" | "certificates" | "slot" | "position",
+  from: number,
+  to: number,
+): KeyRange {
   return { gte: key(table, number(from)), lt: key(table, number(to + 1)) };
 }
 
@@ -143,6 +176,12 @@ export function idOfReplyKey(key: Uint8Array): { readonly client: PublicKey; rea
   return { client: toHex(key.subarray(1, 33)), nonce: readNumber(key, 33) };
 }
 
+/** What an entry of the expiry table lists. */
+export function replyKeysIn(listed: Uint8Array): readonly Uint8Array[] {
+  const count = Math.floor(listed.length / REPLY_KEY_BYTES);
+  return Array.from({ length: count }, (_, i) => listed.slice(i * REPLY_KEY_BYTES, (i + 1) * REPLY_KEY_BYTES));
+}
+
 export function heightOfExpiryKey(key: Uint8Array): number {
   return readNumber(key, 9);
 }
@@ -160,6 +199,8 @@ export function describeKey(key: Uint8Array): string {
     case "slot":
     case "record":
     case "certificates":
+    case "position":
+    case "chunk":
       return rest.length === NUMBER_BYTES ? `${table} ${heightOfKey(key)}` : `${table} ${toHex(rest)}`;
     case "reply":
     case "expiry":
@@ -168,12 +209,15 @@ export function describeKey(key: Uint8Array): string {
     case "early":
     case "verdict":
     case "height":
+    case "superseded":
       return `${table} ${toHex(rest)}`;
     case "view":
     case "checkpoint":
     case "progress":
     case "said":
     case "catchup":
+    case "snapshot":
+    case "history":
       return table;
   }
 }
@@ -187,6 +231,7 @@ const byNumber: ReadonlyMap<number, Table> = new Map(
 );
 
 const NUMBER_BYTES = 8;
+const REPLY_KEY_BYTES = 1 + 32 + NUMBER_BYTES;
 
 function key(table: Table, ...parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));

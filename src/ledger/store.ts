@@ -23,4 +23,4 @@ export interface Store extends Reader {
 }
 
 /** The version of keys.ts and of the values' schema; another one is another store. */
-export const STORE_SCHEMA = "1";
+export const STORE_SCHEMA = "2";

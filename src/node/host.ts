@@ -297,7 +297,7 @@ export class Host {
     const { tick } = now();
     if (tick - this.#pruned < PRUNE_EVERY_MS) return;
     this.#pruned = tick;
-    const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.recordTime);
+    const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.forgetTime);
     if (writes.length > 0) await this.#store.write(writes, { sync: false });
   }
 

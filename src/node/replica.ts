@@ -83,6 +83,8 @@ export class Replica {
     });
     this.#batcher = new Batcher({ requestsMax: topology.blockRequestsMax });
     this.#recorder = new Recorder({
+      cluster: self.cluster,
+      reader,
       head: restored.head,
       progress: restored.progress,
       root: restored.root,
@@ -100,6 +102,7 @@ export class Replica {
       view: () => this.coordinator.engine.view,
       primary: () => this.coordinator.primaryOf(self.cluster),
       height: () => this.#recorder.head.height,
+      recordTime: () => this.#recorder.head.time,
       account: (id) => restored.execution.account(id),
     });
     this.#queries = new Queries({
@@ -135,9 +138,9 @@ export class Replica {
     return this.#recorder.head.height;
   }
 
-  /** Time of the last record, ms since 1970. */
-  get recordTime(): number {
-    return this.#recorder.head.time;
+  /** Whatever had expired before this is of no use any more, to this node and to those that it helps. */
+  get forgetTime(): number {
+    return this.#recorder.oldestTime;
   }
 
   /** Size of everything that can grow, for metrics. */
@@ -239,6 +242,7 @@ export class Replica {
     this.#placed.clear();
     this.#queries.endTurn();
     this.#intake.endTurn();
+    this.#recorder.endTurn();
   }
 
   #onMessage(now: Now, verified: Verified, out: Effects): void {

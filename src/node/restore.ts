@@ -5,34 +5,36 @@
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { checkpointOf, decodeCheckpoint, NO_CHECKPOINT, type StablePoint } from "../cluster/checkpoint.js";
 import { genesisAccounts } from "../cluster/genesis.js";
-import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
-import { StateRoot } from "../execution/root.js";
+import type { ExecutionEngine } from "../execution/engine.js";
+import type { StateRoot } from "../execution/root.js";
 import { createExecution } from "../execution/scheduler.js";
 import type { StableCheckpoint } from "../intra/checkpoint.js";
 import {
   accountKey,
-  accountOfKey,
   blockKey,
   catchUpKey,
   catchUpSchema,
   certificatesKey,
   checkpointKey,
   heightKey,
-  idOfReplyKey,
+  historyKey,
+  historySchema,
   metaKey,
   prefixRange,
   progressKey,
   progressSchema,
   recordKey,
   saidKey,
+  snapshotKey,
   viewKey,
 } from "../ledger/keys.js";
 import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger/records.js";
 import type { Store } from "../ledger/store.js";
-import { type Block, requestId } from "../types/block.js";
+import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Decided, Write } from "../types/effects.js";
-import { type ClusterId, type Digest, fromHex, type PublicKey, type Slot, toHex, type View } from "../types/ids.js";
+import { type ClusterId, type Digest, fromHex, type Slot, toHex, type View } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import type { Checkpoint, NewView, Verified } from "../types/message.js";
 import {
   type Certificate,
@@ -40,13 +42,13 @@ import {
   committedSchema,
   type StoredSlot,
   storedAccountSchema,
-  storedReplySchema,
   storedSlotSchema,
   storedViewSchema,
 } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
 import { ownDecision } from "./records.js";
+import { readPositions, restoreState } from "./restore-state.js";
 import { decodeNewView } from "./wire-views.js";
 
 export interface Restored {
@@ -68,6 +70,15 @@ export interface Restored {
   readonly recorded: ReadonlyMap<Slot, Digest>;
   /** The node was taking records from others: up to where, and what the log holds for those it has. */
   readonly catchUp: { readonly target: StableCheckpoint; readonly decided: readonly Decided[] } | undefined;
+  /** The node was taking the state at this checkpoint; accounts are partly of then and partly of before. */
+  readonly snapshot: StableCheckpoint | undefined;
+  readonly history: History | undefined;
+}
+
+/** Records above `below` and below `from` are not here: the node took a state instead. */
+export interface History {
+  readonly below: number;
+  readonly from: number;
 }
 
 /** The rows of a new store: record 0 and the accounts the network begins with. */
@@ -85,14 +96,15 @@ export function genesisWrites(topology: Topology, cluster: ClusterId, topologyTe
 export async function restore(store: Store, context: BlockContext, cluster: ClusterId): Promise<Restored> {
   const { topology, members } = context;
   const head = await readHead(store);
-  const accounts = await readAccounts(store);
-  const consumedIds = await readConsumed(store, head.time);
   const slots = await readSlots(store);
   const checkpoint = readStable(store);
   const said = store.get(saidKey());
   const catchUp = readCatchUp(store, cluster, head.height);
   const progressRow = store.get(progressKey());
-  const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
+  const progress = progressRow === undefined ? NO_PROGRESS : progressSchema.decode(progressRow);
+  const snapshot = store.get(snapshotKey());
+  const stable = snapshot === undefined ? checkpoint?.checkpoint : undefined;
+  const { accounts, consumedIds, root } = await restoreState(store, { ...context, cluster, head, stable });
   return {
     head,
     progress,
@@ -100,12 +112,17 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     view: readView(store, cluster),
     checkpoint,
     said: said === undefined ? undefined : decodeCheckpoint(said),
-    root: new StateRoot({ accounts, consumedIds, recordTime: head.time }),
+    root,
     execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
     slots,
     undelivered: readBlocks(store, context, slots),
-    recorded: new Map([...recordedAbove(store, slots, progress.slot), ...appendedAbove(catchUp, progress.slot)]),
+    recorded: new Map([
+      ...(await recordedAbove(store, head.height, progress.slot)),
+      ...appendedAbove(catchUp, progress.slot),
+    ]),
     catchUp,
+    snapshot: snapshot === undefined ? undefined : stableCheckpoint(certificateSchema.decode(snapshot)),
+    history: readHistory(store),
   };
 }
 
@@ -115,28 +132,6 @@ async function readHead(store: Store): Promise<Head> {
     return { height, hash: recordHash(value), time, finalSequence };
   }
   throw new CodedError("store-empty", "the data folder has no genesis record: remove it and start the node anew");
-}
-
-async function readAccounts(store: Store): Promise<AccountValue[]> {
-  const accounts: AccountValue[] = [];
-  for await (const [key, value] of store.range(prefixRange("account"))) {
-    const { balance, owner } = storedAccountSchema.decode(value);
-    accounts.push({
-      account: accountOfKey(key),
-      balance,
-      owner: owner.length === 0 ? undefined : toHex<PublicKey>(owner),
-    });
-  }
-  return accounts;
-}
-
-async function readConsumed(store: Store, time: number): Promise<{ id: string; validUntil: number }[]> {
-  const consumed: { id: string; validUntil: number }[] = [];
-  for await (const [key, value] of store.range(prefixRange("reply"))) {
-    const { validUntil } = storedReplySchema.decode(value);
-    if (validUntil >= time) consumed.push({ id: requestId(idOfReplyKey(key)), validUntil });
-  }
-  return consumed;
 }
 
 async function readSlots(store: Store): Promise<StoredSlot[]> {
@@ -206,13 +201,19 @@ function readBlocks(store: Store, context: BlockContext, slots: readonly StoredS
   return [...blocks.values()];
 }
 
-function recordedAbove(store: Store, slots: readonly StoredSlot[], slot: Slot): ReadonlyMap<Slot, Digest> {
+/** Each of them is near the end of the view: it was in a log that holds so much at most. */
+async function recordedAbove(store: Store, head: number, slot: Slot): Promise<ReadonlyMap<Slot, Digest>> {
   const recorded = new Map<Slot, Digest>();
-  for (const { slot: each, decided } of slots) {
-    const digest = decided === undefined ? undefined : toHex<Digest>(decided.digest);
-    if (each > slot && digest !== undefined && isRecorded(store, digest)) recorded.set(each, digest);
+  const from = Math.max(1, head - 2 * limits.slotsAheadMax);
+  for (const position of await readPositions(store, from, head)) {
+    if (position.slot > slot) recorded.set(position.slot, position.digest);
   }
   return recorded;
+}
+
+function readHistory(store: Store): History | undefined {
+  const row = store.get(historyKey());
+  return row === undefined ? undefined : historySchema.decode(row);
 }
 
 function isRecorded(store: Store, digest: Digest): boolean {
@@ -226,8 +227,3 @@ function digestsOf({ decided, accepted, selfAssigned, committed }: StoredSlot): 
 }
 
 const NO_BYTES = new Uint8Array(0);
-
-function decodeProgress(row: Uint8Array): Progress {
-  const { slot, placed } = progressSchema.decode(row);
-  return { slot, placed: toHex<Digest>(placed) };
-}

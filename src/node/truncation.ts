@@ -99,6 +99,7 @@ export class Truncation {
       finalSequence,
       state: recorder.stateRoot(),
     };
+    recorder.freeze(slot);
     // Kept, since after a restart the state has moved on and it could not be made again.
     out.persist.push({ key: saidKey(), value: encodeCheckpoint(this.#said) });
     this.repeat(out.send);
@@ -142,6 +143,7 @@ export class Truncation {
     const { checkpoint, certificate } = this.#waiting;
     this.#waiting = undefined;
     this.#forgotten = checkpoint.slot;
+    recorder.keepViewsFrom(checkpoint.slot);
     // Written only now: after a restart the log begins where this says, so nothing above may be missing below it.
     out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(certificate) });
     const slots = engine.forget({ slot: checkpoint.slot, sequence: checkpoint.sequence, certificate });

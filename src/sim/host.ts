@@ -347,9 +347,9 @@ export class SimHost implements SimNode {
     const { queue, tempo } = this.#surroundings;
     if (tempo.pruneMs === 0 || queue.now - this.#prunedAt < tempo.pruneMs) return;
     this.#prunedAt = queue.now;
-    const { recordTime } = replica;
+    const { forgetTime } = replica;
     this.#later(0, async () => {
-      this.disk.write(await expiredReplies(this.store, this.#decodeBlock, recordTime), { sync: false });
+      this.disk.write(await expiredReplies(this.store, this.#decodeBlock, forgetTime), { sync: false });
     });
   }
 

@@ -9,6 +9,7 @@ import {
   catchUpKey,
   certificatesKey,
   checkpointKey,
+  chunkKey,
   describeKey,
   earlyKey,
   expiredRange,
@@ -17,15 +18,19 @@ import {
   heightOfExpiryKey,
   heightOfKey,
   heightRange,
+  historyKey,
   idOfReplyKey,
   metaKey,
   placedKey,
+  positionKey,
   prefixRange,
   progressKey,
   recordKey,
   replyKey,
   saidKey,
   slotKey,
+  snapshotKey,
+  supersededKey,
   TABLES,
   tableOf,
   verdictKey,
@@ -56,6 +61,11 @@ it("tables have the numbers that they were given once", () => {
     progress: 15,
     said: 16,
     catchup: 17,
+    position: 23,
+    chunk: 24,
+    snapshot: 25,
+    superseded: 28,
+    history: 29,
   });
 });
 
@@ -78,6 +88,11 @@ it("every builder's keys lie in their own table's range and can be named", () =>
     progress: progressKey(),
     said: saidKey(),
     catchup: catchUpKey(),
+    position: positionKey(17),
+    chunk: chunkKey(2),
+    snapshot: snapshotKey(),
+    superseded: supersededKey("ab".repeat(32) as PublicKey, 5, 7),
+    history: historyKey(),
   };
   for (const [table, key] of Object.entries(keys)) {
     const { gte, lt } = prefixRange(table as keyof typeof keys);

@@ -48,6 +48,7 @@ export const rules: Rules = {
       "metrics.ts": "free",
       "prune.ts": "deterministic",
       "restore.ts": "deterministic",
+      "restore-state.ts": "deterministic",
     },
   },
   client: { imports: [...consensus, "net"], purity: "free" },
