@@ -24,8 +24,10 @@ const OWNER_BYTES = 32;
 const VALUE_BYTES = BALANCE_BYTES + OWNER_BYTES;
 const EMPTY = Buffer.alloc(0);
 const EMPTY_DIGEST = new Uint8Array(sha256(EMPTY));
-/** Spare room of a bucket that had to grow: a tenth more memory, and few copies while it fills. */
-const GROWTH = 1.1;
+/** Spare room of a bucket that had to grow: a tenth more memory on average, and few copies while it fills. */
+const GROWTH = 1.2;
+const GROWTH_AT_ONCE = 1.4;
+const ROOM_MIN = 256;
 
 /** Shows what is where an account is, or would be. */
 export interface BucketProof {
@@ -38,6 +40,14 @@ export interface BucketProof {
   readonly group: Uint8Array;
   readonly pathInGroup: readonly Uint8Array[];
   readonly pathOfGroup: readonly Uint8Array[];
+}
+
+/** An account as a store has it. */
+export interface RawAccount {
+  readonly name: Uint8Array;
+  readonly balance: bigint;
+  /** Empty: nobody. */
+  readonly owner: Uint8Array;
 }
 
 export class AccountBuckets {
@@ -70,6 +80,26 @@ export class AccountBuckets {
     else if (!found) this.#last[bucket] = (this.#last[bucket] as number) + rowBytesOf(account);
     this.#changed.add(bucket);
     return before;
+  }
+
+  /** One of many that come in the order of their names, as a store has them; `loaded` ends them. */
+  load({ name, balance, owner }: RawAccount): void {
+    const bucket = bucketOf(name);
+    const at = this.#used[bucket] as number;
+    const bytes = this.#reserve(bucket, 1 + name.length + VALUE_BYTES, GROWTH_AT_ONCE);
+    bytes[at] = name.length;
+    // Short ones: a loop costs less than the call that copies them.
+    for (let i = 0; i < name.length; i++) bytes[at + 1 + i] = name[i] as number;
+    const value = at + 1 + name.length;
+    bytes.writeBigUInt64BE(balance, value);
+    for (let i = 0; i < OWNER_BYTES; i++) bytes[value + BALANCE_BYTES + i] = owner[i] ?? 0;
+    this.#last[bucket] = at;
+  }
+
+  loaded(): void {
+    for (let bucket = 0; bucket < BUCKETS; bucket++) {
+      if ((this.#used[bucket] as number) > 0) this.#changed.add(bucket);
+    }
   }
 
   get(account: AccountId): AccountValue | undefined {
@@ -128,20 +158,26 @@ export class AccountBuckets {
 
   /** Makes room for a row and writes its name. */
   #insert(bucket: number, at: number, account: AccountId): void {
-    const rows = this.#rowsOf(bucket);
+    const before = this.#used[bucket] as number;
     const rowBytes = rowBytesOf(account);
-    const used = rows.length + rowBytes;
-    let bytes = this.#buckets[bucket] as Buffer;
-    if (used > bytes.length) {
-      // Not from the pool, of which a small part would keep the whole.
-      bytes = Buffer.allocUnsafeSlow(Math.ceil(used * GROWTH));
-      bytes.set(rows);
-      this.#buckets[bucket] = bytes;
-    }
-    bytes.copyWithin(at + rowBytes, at, rows.length);
+    const bytes = this.#reserve(bucket, rowBytes);
+    bytes.copyWithin(at + rowBytes, at, before);
     bytes[at] = account.length;
     bytes.write(account, at + 1, "latin1");
+  }
+
+  /** The bucket, so many bytes longer. */
+  #reserve(bucket: number, more: number, growth = GROWTH): Buffer {
+    const before = this.#used[bucket] as number;
+    const used = before + more;
     this.#used[bucket] = used;
+    const bytes = this.#buckets[bucket] as Buffer;
+    if (used <= bytes.length) return bytes;
+    // Not from the pool, of which a small part would keep the whole.
+    const larger = Buffer.allocUnsafeSlow(Math.max(ROOM_MIN, Math.ceil(used * growth)));
+    larger.set(bytes.subarray(0, before));
+    this.#buckets[bucket] = larger;
+    return larger;
   }
 }
 
@@ -235,7 +271,7 @@ export function rowsWith(rows: Uint8Array, values: ReadonlyMap<AccountId, Accoun
 }
 
 /** The upper bits of the hash: its remainder may be what chose the cluster. */
-export function bucketOf(account: AccountId): number {
+export function bucketOf(account: AccountId | Uint8Array): number {
   return hashNumber(account) >>> (32 - BUCKET_BITS);
 }
 

@@ -172,6 +172,11 @@ export function accountOfKey(key: Uint8Array): AccountId {
   return new TextDecoder().decode(key.subarray(1)) as AccountId;
 }
 
+/** A view: a table of accounts is read by the million. */
+export function nameOfAccountKey(key: Uint8Array): Uint8Array {
+  return key.subarray(1);
+}
+
 export function idOfReplyKey(key: Uint8Array): { readonly client: PublicKey; readonly nonce: number } {
   return { client: toHex(key.subarray(1, 33)), nonce: readNumber(key, 33) };
 }

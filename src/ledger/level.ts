@@ -106,11 +106,15 @@ class LevelStore implements Store {
     await this.#level.batch(operations, { sync });
   }
 
-  async *range({ gte, lt, reverse = false, limit = -1 }: RangeOptions): AsyncIterable<StoredPair> {
+  async *range(options: RangeOptions): AsyncIterable<StoredPair> {
+    for await (const pairs of this.batches(options)) yield* pairs;
+  }
+
+  async *batches({ gte, lt, reverse = false, limit = -1 }: RangeOptions): AsyncIterable<readonly StoredPair[]> {
     const iterator = this.#level.iterator({ gte, lt, reverse, limit, highWaterMarkBytes: RANGE_BYTES });
     try {
       for (let pairs = await iterator.nextv(RANGE_PAIRS); pairs.length > 0; pairs = await iterator.nextv(RANGE_PAIRS)) {
-        for (const [key, sealed] of pairs) yield [key, this.#unseal(key, sealed)];
+        yield pairs.map(([key, sealed]) => [key, this.#unseal(key, sealed)] as const);
       }
     } finally {
       await iterator.close();
@@ -180,5 +184,7 @@ function checksum(key: Uint8Array, value: Uint8Array): number {
 }
 
 function readChecksum(sealed: Uint8Array): number {
-  return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length).readUInt32BE(sealed.length - CHECKSUM_BYTES);
+  const at = sealed.length - CHECKSUM_BYTES;
+  const [a = 0, b = 0, c = 0, d = 0] = [sealed[at], sealed[at + 1], sealed[at + 2], sealed[at + 3]];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }

@@ -19,6 +19,8 @@ export interface Store extends Reader {
   write(batch: readonly Write[], options: { readonly sync: boolean }): Promise<void>;
   /** Pairs in the order of their keys, as of the moment of the call. */
   range(options: RangeOptions): AsyncIterable<StoredPair>;
+  /** The same by the thousand, for who reads a whole table. */
+  batches(options: RangeOptions): AsyncIterable<readonly StoredPair[]>;
   close(): Promise<void>;
 }
 

@@ -12,10 +12,10 @@ import { type RecordedBlock, rollBack } from "../execution/rollback.js";
 import { StateRoot } from "../execution/root.js";
 import type { StoredId } from "../execution/slices.js";
 import {
-  accountOfKey,
   blockKey,
   heightRange,
   idOfReplyKey,
+  nameOfAccountKey,
   positionSchema,
   prefixRange,
   recordKey,
@@ -24,7 +24,7 @@ import { decodeRecord, type LedgerRecord } from "../ledger/records.js";
 import type { Store } from "../ledger/store.js";
 import { requestId } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
-import { type ClusterId, type PublicKey, type Sequence, toHex } from "../types/ids.js";
+import { type ClusterId, type Sequence, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Checkpoint } from "../types/message.js";
 import { storedAccountSchema, storedReplySchema } from "../types/schema.js";
@@ -38,7 +38,8 @@ export interface StateOptions extends BlockContext {
 }
 
 export interface RestoredState {
-  readonly accounts: Iterable<AccountValue>;
+  /** As the last record left them. */
+  readonly accounts: AccountBuckets;
   readonly consumedIds: readonly ConsumedId[];
   readonly root: StateRoot;
 }
@@ -114,11 +115,13 @@ function recordAt(store: Store, height: number): LedgerRecord {
 
 async function readAccounts(store: Store): Promise<AccountBuckets> {
   const accounts = new AccountBuckets([]);
-  for await (const [key, value] of store.range(prefixRange("account"))) {
-    const { balance, owner } = storedAccountSchema.decode(value);
-    const account = accountOfKey(key);
-    accounts.set({ account, balance, owner: owner.length === 0 ? undefined : toHex<PublicKey>(owner) });
+  for await (const pairs of store.batches(prefixRange("account"))) {
+    for (const [key, value] of pairs) {
+      const { balance, owner } = storedAccountSchema.decode(value);
+      accounts.load({ name: nameOfAccountKey(key), balance, owner });
+    }
   }
+  accounts.loaded();
   return accounts;
 }
 
@@ -130,9 +133,11 @@ interface ReadId extends StoredId {
 async function readIds(store: Store, time: number): Promise<readonly ReadId[]> {
   const ids: ReadId[] = [];
   for (const table of ["superseded", "reply"] as const) {
-    for await (const [key, reply] of store.range(prefixRange(table))) {
-      const { validUntil, height } = storedReplySchema.decode(reply);
-      if (validUntil >= time) ids.push({ ...idOfReplyKey(key), validUntil, height, reply });
+    for await (const pairs of store.batches(prefixRange(table))) {
+      for (const [key, reply] of pairs) {
+        const { validUntil, height } = storedReplySchema.decode(reply);
+        if (validUntil >= time) ids.push({ ...idOfReplyKey(key), validUntil, height, reply });
+      }
     }
   }
   return ids;
@@ -149,9 +154,11 @@ async function positionsAt(store: Store, height: number): Promise<Positions> {
 export async function readPositions(store: Store, from: number, to: number): Promise<readonly Position[]> {
   const positions: Position[] = [];
   if (from > to) return positions;
-  for await (const [, value] of store.range(heightRange("position", from, to))) {
-    const { digest, slot, sequence } = positionSchema.decode(value);
-    positions.push({ digest: toHex(digest), slot, sequence: sequence as Sequence });
+  for await (const pairs of store.batches(heightRange("position", from, to))) {
+    for (const [, value] of pairs) {
+      const { digest, slot, sequence } = positionSchema.decode(value);
+      positions.push({ digest: toHex(digest), slot, sequence: sequence as Sequence });
+    }
   }
   return positions;
 }

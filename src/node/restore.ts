@@ -33,7 +33,7 @@ import type { Store } from "../ledger/store.js";
 import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Decided, Write } from "../types/effects.js";
-import { type ClusterId, type Digest, fromHex, type Slot, toHex, type View } from "../types/ids.js";
+import { type AccountId, type ClusterId, type Digest, fromHex, type Slot, toHex, type View } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Checkpoint, NewView, Verified } from "../types/message.js";
 import {
@@ -105,6 +105,7 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   const snapshot = store.get(snapshotKey());
   const stable = snapshot === undefined ? checkpoint?.checkpoint : undefined;
   const { accounts, consumedIds, root } = await restoreState(store, { ...context, cluster, head, stable });
+  const untouched = (account: AccountId) => accounts.get(account);
   return {
     head,
     progress,
@@ -113,7 +114,7 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
     checkpoint,
     said: said === undefined ? undefined : decodeCheckpoint(said),
     root,
-    execution: createExecution({ topology, members, cluster, accounts, consumedIds }),
+    execution: createExecution({ topology, members, cluster, accounts: [], untouched, consumedIds }),
     slots,
     undelivered: readBlocks(store, context, slots),
     recorded: new Map([
