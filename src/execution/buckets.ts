@@ -126,6 +126,11 @@ export class AccountBuckets {
     this.#changed.add(bucket);
   }
 
+  /** Of all rows. */
+  get bytes(): number {
+    return this.#used.reduce((sum, used) => sum + used, 0);
+  }
+
   root(): Uint8Array {
     const groups = new Set<number>();
     for (const bucket of this.#changed) {

@@ -42,14 +42,25 @@ export class Positions {
     this.#used += ROW_BYTES;
     if (this.#used < this.#rows.length) return undefined;
     const digest = new Uint8Array(sha256(this.#rows));
+    this.#keep(digest);
+    this.#used = 0;
+    return { number: this.#chunks - 1, digest };
+  }
+
+  #keep(digest: Uint8Array): void {
     if ((this.#chunks + 1) * HASH_BYTES > this.#digests.length) {
       const larger = Buffer.alloc(Math.max(HASH_BYTES, this.#digests.length * 2));
       larger.set(this.#digests);
       this.#digests = larger;
     }
     this.#digests.set(digest, this.#chunks * HASH_BYTES);
+    this.#chunks++;
+  }
+
+  /** A full chunk of another node takes the place of the one that is not full here. */
+  take(digest: Uint8Array): void {
+    this.#keep(digest);
     this.#used = 0;
-    return { number: this.#chunks++, digest };
   }
 
   /** Of all chunks, one after the other, the last one perhaps not full. */

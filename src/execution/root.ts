@@ -92,6 +92,16 @@ export class StateRoot {
     this.#accounts.replace(bucket, rows);
   }
 
+  /** Takes a full chunk of positions, the next one, as another node gave it. */
+  takeChunk(digest: Uint8Array): void {
+    this.#positions.take(digest);
+  }
+
+  /** Bytes of all accounts. */
+  get accountBytes(): number {
+    return this.#accounts.bytes;
+  }
+
   /** Takes back what a block did, when views are made of the past at a start. */
   revert(values: ReadonlyMap<AccountId, AccountValue | undefined>): void {
     for (const [account, value] of values) {

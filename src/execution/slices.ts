@@ -151,6 +151,11 @@ export class FrozenIds {
     this.#recordTime = recordTime;
   }
 
+  /** About as many ids as are in it. */
+  get size(): number {
+    return this.#slices.reduce((sum, { used }) => sum + used / ROW_BYTES, 0);
+  }
+
   /** Page number `number` of all, counted over the slices in their order. */
   page(number: number): readonly PagedId[] | undefined {
     let before = 0;

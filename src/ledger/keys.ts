@@ -96,6 +96,20 @@ export function expiryKey(validUntil: number, height: number): Uint8Array {
   return key("expiry", number(validUntil), number(height));
 }
 
+/** Of replies that came with a page of a state: pages may hold ids of the same record that expire at the same time. */
+export function expiryOfPageKey(of: {
+  readonly validUntil: number;
+  readonly height: number;
+  readonly page: number;
+}): Uint8Array {
+  return key("expiry", number(of.validUntil), number(of.height), number(of.page));
+}
+
+/** What such an entry lists. */
+export function listOfReplyKeys(keys: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(keys));
+}
+
 export function checkpointKey(): Uint8Array {
   return key("checkpoint");
 }
@@ -181,7 +195,7 @@ export function idOfReplyKey(key: Uint8Array): { readonly client: PublicKey; rea
   return { client: toHex(key.subarray(1, 33)), nonce: readNumber(key, 33) };
 }
 
-/** What an entry of the expiry table lists. */
+/** What an entry of the expiry table lists: none, if it speaks of a whole record. */
 export function replyKeysIn(listed: Uint8Array): readonly Uint8Array[] {
   const count = Math.floor(listed.length / REPLY_KEY_BYTES);
   return Array.from({ length: count }, (_, i) => listed.slice(i * REPLY_KEY_BYTES, (i + 1) * REPLY_KEY_BYTES));

@@ -22,6 +22,7 @@ import { Announcements, announceEveryMs } from "./announcements.js";
 import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
+import { ProgressLog } from "./progress-log.js";
 import { expiredReplies } from "./prune.js";
 import { type Now, Replica } from "./replica.js";
 import { genesisWrites, type Restored, restore } from "./restore.js";
@@ -79,6 +80,7 @@ export class Host {
   #stopping = false;
   #stableHeight = 0;
   #pruned = 0;
+  readonly #progress: ProgressLog;
   #announced = 0;
 
   /** Opens the store, takes back what is in it, connects, and begins to take turns. */
@@ -110,6 +112,7 @@ export class Host {
     const { topology, node, seed, log } = options;
     const { members } = context;
     this.#options = options;
+    this.#progress = new ProgressLog(log);
     this.#store = store;
     this.#self = { cluster: node.cluster, node: node.index };
     this.#announcements = new Announcements(members);
@@ -267,7 +270,8 @@ export class Host {
       this.#stableHeight = note.height;
       if (now().tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
-    } else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
+    } else if (note.kind === "catching-up") this.#progress.onNote(note);
+    else if (note.kind === "caught-up") log.info({ by: note.by, slot: note.slot, height: note.height }, "caught up");
     else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
     else if (note.kind === "view" && note.isOpen) {
       log.info({ view: note.view }, "view opened");

@@ -22,6 +22,7 @@ import {
   type NodeMessage,
   type Result,
   type Stable,
+  type State,
   type Verified,
 } from "../types/message.js";
 import { type Certificate, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
@@ -156,6 +157,8 @@ export class Ingress {
       case "view-query":
       case "fetch-records":
       case "records":
+      case "fetch-state":
+      case "state":
         return isOwn ? undefined : "not-allowed";
       case "prepare":
       case "promise":
@@ -176,6 +179,7 @@ export class Ingress {
     if (message.kind === "chunk") return this.#checkCertificates(message.certificates, message.block);
     if (message.kind === "result") return this.#checkResult(message);
     if (message.kind === "stable") return this.#checkStable(message);
+    if (message.kind === "state") return this.#checkState(message);
     if (message.kind !== "committed") return undefined;
     const block = knownBlock(message.digest);
     // Without the block P is unknown, and with it who may attest; such an answer was not asked for, or came too late.
@@ -209,6 +213,15 @@ export class Ingress {
     const { self, wants } = this.#options;
     const isFine = !wants(message) || provenCheckpoint(message.certificate, this.#options, self.cluster) !== undefined;
     return isFine ? undefined : "bad-certificate";
+  }
+
+  /** A list of pieces is that of a stable checkpoint. What nobody asked for is not looked at. */
+  #checkState(message: State): Rejection | undefined {
+    const { self, wants } = this.#options;
+    if (message.list === undefined || !wants(message)) return undefined;
+    const { certificate } = message.list;
+    const proven = certificate && provenCheckpoint(certificate, this.#options, self.cluster);
+    return proven?.slot === message.slot ? undefined : "bad-certificate";
   }
 
   #checkCertificates(certificates: readonly Certificate[], block: Block): Rejection | undefined {

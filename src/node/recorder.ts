@@ -162,11 +162,6 @@ export class Recorder {
     this.#root.freeze({ slot, height: this.#head.height });
   }
 
-  /** Views of earlier checkpoints are kept only while somebody asks for them. */
-  keepViewsFrom(slot: Slot): void {
-    this.#root.drop((view) => view.slot >= slot);
-  }
-
   /** The store knows of this turn's ids from now on. */
   endTurn(): void {
     this.#fresh.clear();

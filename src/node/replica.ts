@@ -143,7 +143,7 @@ export class Replica {
     return this.#recorder.oldestTime;
   }
 
-  /** Size of everything that can grow, for metrics. */
+  /** Size of everything that can grow. */
   get gauges(): Readonly<Record<string, number>> {
     return {
       height: this.#recorder.head.height,
@@ -152,6 +152,7 @@ export class Replica {
       undelivered: this.coordinator.undelivered,
       unexecuted: this.#options.restored.execution.pending,
       cross: this.coordinator.decisions.size,
+      views: this.#options.restored.root.views.length,
     };
   }
 
@@ -189,6 +190,8 @@ export class Replica {
       }
       case "records":
         return this.#catchUp.wantsRecords;
+      case "state":
+        return this.#catchUp.wantsState;
       default:
         return true;
     }
@@ -211,7 +214,7 @@ export class Replica {
         this.#intake.refuse(event, event.code, out);
         break;
       case "read":
-        if (!this.#catchUp.isAppending) this.#intake.onRead(event, out);
+        if (!this.#catchUp.isResting) this.#intake.onRead(event, out);
         break;
       case "tick":
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
@@ -237,7 +240,7 @@ export class Replica {
       if (stored !== undefined) out.persist.push({ key: slotKey(slot), value: storedSlotSchema.encode(stored) });
     }
     this.#changed.clear();
-    this.#catchUp.finish(out);
+    this.#catchUp.finish(now, out);
     this.coordinator.endTurn();
     this.#placed.clear();
     this.#queries.endTurn();
@@ -261,7 +264,7 @@ export class Replica {
       case "commit":
         return this.coordinator.onCommit({ ...verified, message });
       case "result":
-        if (this.#catchUp.isAppending) return;
+        if (this.#catchUp.isResting) return;
         this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
         return this.#execute(out);
       case "accept-query":
@@ -295,6 +298,10 @@ export class Replica {
         return this.#catchUp.onFetchRecords({ ...verified, message }, out);
       case "records":
         return this.#catchUp.onRecords({ ...verified, message }, now, out);
+      case "fetch-state":
+        return this.#catchUp.onFetchState({ ...verified, message }, now, out);
+      case "state":
+        return this.#catchUp.onState({ ...verified, message }, now, out);
       default:
         unreachable(message);
     }
@@ -353,7 +360,7 @@ export class Replica {
   /** Gives execution what was delivered, as far as it takes blocks: it may wait for other clusters' verdicts. */
   #execute(out: Effects): void {
     const { execution } = this.#options.restored;
-    if (this.#catchUp.isAppending) return;
+    if (this.#catchUp.isResting) return;
     while (this.#backlog.length > 0 && execution.pending < limits.undeliveredMax) {
       this.#absorbExecution(execution.deliver(this.#recorder.order(this.#backlog.shift() as Ordered)), out);
     }

@@ -35,6 +35,8 @@ export interface StateOptions extends BlockContext {
   readonly head: Head;
   /** The stable checkpoint that the records have reached. */
   readonly stable: Checkpoint | undefined;
+  /** The node is in the middle of taking the state of others: chunks of positions may go beyond its records. */
+  readonly isTaking: boolean;
 }
 
 export interface RestoredState {
@@ -56,7 +58,7 @@ export async function restoreState(store: Store, options: StateOptions): Promise
   const consumedIds = ids
     .filter(({ validUntil }) => validUntil >= head.time)
     .map(({ client, nonce, validUntil }) => ({ id: requestId({ client, nonce }), validUntil }));
-  const positions = await positionsAt(store, point.height);
+  const positions = await positionsAt(store, options.isTaking ? undefined : point.height);
   const [early, late] = [
     ids.filter(({ height }) => height <= point.height),
     ids.filter((id) => id.height > point.height),
@@ -143,9 +145,11 @@ async function readIds(store: Store, time: number): Promise<readonly ReadId[]> {
   return ids;
 }
 
-async function positionsAt(store: Store, height: number): Promise<Positions> {
+/** Undefined: whatever full chunks there are. */
+async function positionsAt(store: Store, height: number | undefined): Promise<Positions> {
   const chunks: Uint8Array[] = [];
   for await (const [, digest] of store.range(prefixRange("chunk"))) chunks.push(digest);
+  if (height === undefined) return new Positions(Buffer.concat(chunks), []);
   const full = Math.min(chunks.length, Math.floor(height / limits.positionsPerChunk));
   const first = full * limits.positionsPerChunk + 1;
   return new Positions(Buffer.concat(chunks.slice(0, full)), await readPositions(store, first, height));

@@ -104,7 +104,13 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
   const progress = progressRow === undefined ? NO_PROGRESS : progressSchema.decode(progressRow);
   const snapshot = store.get(snapshotKey());
   const stable = snapshot === undefined ? checkpoint?.checkpoint : undefined;
-  const { accounts, consumedIds, root } = await restoreState(store, { ...context, cluster, head, stable });
+  const { accounts, consumedIds, root } = await restoreState(store, {
+    ...context,
+    cluster,
+    head,
+    stable,
+    isTaking: snapshot !== undefined,
+  });
   const untouched = (account: AccountId) => accounts.get(account);
   return {
     head,

@@ -39,6 +39,7 @@ export class Truncation {
   #proof: Stable | undefined;
   /** Stable, but not yet reached by this node's own records. */
   #waiting: StableCheckpoint | undefined;
+  #reached: StableCheckpoint | undefined;
   #said: Checkpoint | undefined;
   #forgotten: Slot;
   /** By node: the highest slot at or below the stable one for which it has sent a CHECKPOINT. */
@@ -50,6 +51,7 @@ export class Truncation {
     const { members, self, stable, said, recorder } = options;
     this.#options = options;
     this.#said = said;
+    this.#reached = stable;
     this.#forgotten = stable?.checkpoint.slot ?? 0;
     this.#checkpoints = new Checkpoints({
       cluster: members.clusterOf(self.cluster),
@@ -77,6 +79,11 @@ export class Truncation {
   /** Stable, but not yet reached by this node's own records: it is behind. */
   get waiting(): StableCheckpoint | undefined {
     return this.#waiting;
+  }
+
+  /** The stable one that this node's own records have reached. */
+  get reached(): StableCheckpoint | undefined {
+    return this.#reached;
   }
 
   /** Is there a CHECKPOINT of this node that is not stable yet? */
@@ -141,9 +148,9 @@ export class Truncation {
     const { engine, recorder } = this.#options;
     if (this.#waiting === undefined || recorder.progress.slot < this.#waiting.checkpoint.slot) return [];
     const { checkpoint, certificate } = this.#waiting;
+    this.#reached = this.#waiting;
     this.#waiting = undefined;
     this.#forgotten = checkpoint.slot;
-    recorder.keepViewsFrom(checkpoint.slot);
     // Written only now: after a restart the log begins where this says, so nothing above may be missing below it.
     out.persist.push({ key: checkpointKey(), value: certificateSchema.encode(certificate) });
     const slots = engine.forget({ slot: checkpoint.slot, sequence: checkpoint.sequence, certificate });

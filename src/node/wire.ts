@@ -8,13 +8,14 @@ import type { Block } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
 import type { Rejection } from "../types/codes.js";
 import { type ClusterId, type Digest, fromHex, type NodeRef, toHex } from "../types/ids.js";
-import { kindOfNumber, type Message, type NodeMessage, unreachable } from "../types/message.js";
+import { kindOfNumber, type Message, type NodeMessage, STATE_PARTS, unreachable } from "../types/message.js";
 import {
   chunkSchema,
   committedSchema,
   envelopeSchema,
   fetchRecordsSchema,
   fetchSchema,
+  fetchStateSchema,
   querySchema,
   readReplySchema,
   readSchema,
@@ -22,6 +23,7 @@ import {
   replySchema,
   resultSchema,
   stableSchema,
+  stateSchema,
   unknownSchema,
   viewQuerySchema,
 } from "../types/schema.js";
@@ -91,6 +93,10 @@ export function bodyOf(message: Message): Uint8Array {
       return fetchRecordsSchema.encode(message);
     case "records":
       return recordsSchema.encode(message);
+    case "fetch-state":
+      return fetchStateSchema.encode({ ...message, part: STATE_PARTS.indexOf(message.part) });
+    case "state":
+      return stateSchema.encode({ ...message, part: STATE_PARTS.indexOf(message.part) });
     case "request":
       return message.request.signed.body;
     case "reply":
@@ -191,6 +197,16 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
     }
     case "records":
       return { kind, ...recordsSchema.decode(body) };
+    case "fetch-state": {
+      const { part: number, ...asked } = fetchStateSchema.decode(body);
+      const part = STATE_PARTS[number];
+      return part === undefined ? "malformed" : { kind, part, ...asked };
+    }
+    case "state": {
+      const { part: number, ...given } = stateSchema.decode(body);
+      const part = STATE_PARTS[number];
+      return part === undefined ? "malformed" : { kind, part, ...given };
+    }
     case "request":
     case "reply":
     case "read":
@@ -240,6 +256,8 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "stable":
     case "fetch-records":
     case "records":
+    case "fetch-state":
+    case "state":
       return undefined;
     default:
       return unreachable(message);

@@ -5,7 +5,16 @@
 import type { Block, Request } from "./block.js";
 import type { Decided } from "./effects.js";
 import type { ClusterId, Digest, Entry, NodeRef, Sequence, Slot, View } from "./ids.js";
-import type { AccountState, Certificate, RecordItem, Signed, Statement, WireReply } from "./schema.js";
+import type {
+  AccountState,
+  Certificate,
+  RecordItem,
+  Signed,
+  StateList,
+  Statement,
+  StatePiece,
+  WireReply,
+} from "./schema.js";
 
 /** One node's statement about one entry of one cluster's log. */
 export interface Vote {
@@ -112,6 +121,8 @@ export interface FetchRecords {
   readonly to: number;
   /** With blocks and certificates, the lowest first; else the records alone, those at the upper end. */
   readonly blocks: boolean;
+  /** With blocks, but those at the upper end. */
+  readonly downwards: boolean;
 }
 
 export interface Records {
@@ -119,6 +130,31 @@ export interface Records {
   /** Height of the first; the others follow without a gap. */
   readonly from: number;
   readonly items: readonly RecordItem[];
+}
+
+/** The parts of a state, in the order of their numbers on the wire; "list": the digests of all pieces. */
+export const STATE_PARTS = ["list", "accounts", "ids", "positions"] as const;
+export type StatePart = (typeof STATE_PARTS)[number];
+
+/** Asks for pieces of the own cluster's state at a stable checkpoint. */
+export interface FetchState {
+  readonly kind: "fetch-state";
+  /** Of the checkpoint; 0: the latest that there is. */
+  readonly slot: Slot;
+  readonly part: StatePart;
+  /** Of the asker's view: says which records the state would be instead of. */
+  readonly height: number;
+  readonly pieces: readonly number[];
+}
+
+export interface State {
+  readonly kind: "state";
+  /** 0: there is no state to give. */
+  readonly slot: Slot;
+  readonly part: StatePart;
+  /** With part "list", which is also what is said when the state asked for is gone. */
+  readonly list: StateList | undefined;
+  readonly pieces: readonly StatePiece[];
 }
 
 /** To one of its cluster that speaks in a higher view: the node lacks the opening of that. */
@@ -234,6 +270,8 @@ export type NodeMessage =
   | Stable
   | FetchRecords
   | Records
+  | FetchState
+  | State
   | ViewQuery
   | ViewMessage;
 
@@ -283,6 +321,8 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   records: { number: 27, signed: "never", block: false },
   stable: { number: 28, signed: "never", block: false },
   "view-query": { number: 29, signed: "never", block: false },
+  "fetch-state": { number: 34, signed: "never", block: false },
+  state: { number: 35, signed: "never", block: false },
 };
 
 export function kindOfNumber(number: number): MessageKind | undefined {

@@ -46,6 +46,7 @@ export const rules: Rules = {
       "host.ts": "free",
       "log.ts": "free",
       "metrics.ts": "free",
+      "progress-log.ts": "free",
       "prune.ts": "deterministic",
       "restore.ts": "deterministic",
       "restore-state.ts": "deterministic",
