@@ -1,6 +1,6 @@
 // Fills in the records that a node lacks because it took a state instead (protocol 6, 7): downwards from the lowest one
-// it has, each of which names the hash of the one below, with blocks and certificates. Nobody waits for them, so it asks
-// seldom; a wrong, empty or missing answer leaves the source out for a while. What is checked is durable at once.
+// it has, each of which names the hash of the one below, with blocks and certificates. Nobody waits for them, so it
+// asks seldom; a wrong, empty or missing answer leaves the source out for a while. What is checked is durable at once.
 
 import type { BlockContext } from "../cluster/block.js";
 import { blockKey, certificatesKey, historyKey, historySchema, recordKey } from "../ledger/keys.js";
@@ -13,6 +13,7 @@ import { committedSchema } from "../types/schema.js";
 import { type CheckedRecord, checkRecord } from "./records.js";
 import type { History } from "./restore.js";
 import { Sources } from "./sources.js";
+import { keepVerdicts } from "./verdict-rows.js";
 
 export interface BackfillOptions extends BlockContext {
   readonly self: NodeRef;
@@ -67,6 +68,7 @@ export class Backfill {
       out.notes.push({ kind: "rejected", code: "bad-record", from: sender, message: "records" });
       return;
     }
+    const { topology, self, reader } = this.#options;
     let bytes = 0;
     for (const { record, encoded, certificates, block } of checked) {
       const digest = fromHex(record.digest);
@@ -76,6 +78,7 @@ export class Backfill {
         { key: certificatesKey(record.height), value: committedSchema.encode({ digest, certificates }) },
         { key: blockKey(block.digest), value: block.bytes },
       );
+      keepVerdicts(block, record.results, { topology, cluster: self.cluster, reader, persist: out.persist });
     }
     this.#advance(from, checked[0] as CheckedRecord, out);
     const left = this.#missing === undefined ? 0 : this.#missing.from - this.#missing.below - 1;

@@ -33,6 +33,9 @@ export interface CatchUpOptions extends BlockContext {
   readonly restored: Pick<Restored, "checkpoint" | "said" | "catchUp" | "snapshot" | "history" | "root">;
 }
 
+/** What nodes of a cluster ask of each other, and give, to catch up. */
+type Transfer = FetchRecords | Records | FetchState | State;
+
 /** `pace`: the next piece of a state is asked for; `history`: the next old records are. */
 type TimerName = "gap" | "checkpoint" | "records" | "pace" | "history";
 
@@ -141,18 +144,27 @@ export class CatchUp {
     this.#gaps.decided(slot);
   }
 
-  // ---- records
+  // ---- records and states
 
-  /** Is there a question under way that RECORDS could answer? */
-  get wantsRecords(): boolean {
+  onTransfer({ message, ...rest }: Verified<Transfer>, now: Now, out: Effects): void {
+    switch (message.kind) {
+      case "fetch-records":
+        return this.#server.onFetchRecords({ ...rest, message }, out.send);
+      case "records":
+        return this.#onRecords({ ...rest, message }, now, out);
+      case "fetch-state":
+        return this.#stateServer.onFetchState({ ...rest, message }, now.tick, out.send);
+      case "state":
+        return this.#onState({ ...rest, message }, now, out);
+    }
+  }
+
+  /** Is there a question under way that such a message could answer? */
+  isAsking(kind: "records" | "state"): boolean {
+    if (kind === "state") return this.#taker.isWaiting;
     return this.#fetcher.isWaiting || this.#taker.wantsRecord || this.#backfill.isWaiting;
   }
-
-  onFetchRecords(verified: Verified<FetchRecords>, out: Effects): void {
-    this.#server.onFetchRecords(verified, out.send);
-  }
-
-  onRecords(verified: Verified<Records>, now: Now, out: Effects): void {
+  #onRecords(verified: Verified<Records>, now: Now, out: Effects): void {
     if (this.#taker.wantsRecord) return this.#taker.onRecords(verified, now);
     if (this.#backfill.isWaiting) return this.#backfill.onRecords(verified, now.tick, out);
     const target = this.#fetcher.target;
@@ -176,18 +188,7 @@ export class CatchUp {
     out.notes.push({ kind: "catching-up", by: "records", from, percent, bytes });
   }
 
-  // ---- states
-
-  /** Is there a question under way that STATE could answer? */
-  get wantsState(): boolean {
-    return this.#taker.isWaiting;
-  }
-
-  onFetchState(verified: Verified<FetchState>, now: Now, out: Effects): void {
-    this.#stateServer.onFetchState(verified, now.tick, out.send);
-  }
-
-  onState(verified: Verified<State>, now: Now, out: Effects): void {
+  #onState(verified: Verified<State>, now: Now, out: Effects): void {
     if (this.#isAppending) return;
     const next = this.#taker.onState(verified, now, out);
     if (next === "records" && this.#beginRecords()) this.#ask(now, out);

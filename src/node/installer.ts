@@ -33,17 +33,22 @@ import {
   snapshotKey,
 } from "../ledger/keys.js";
 import type { LedgerRecord } from "../ledger/records.js";
-import type { Write } from "../types/effects.js";
-import { fromHex, type Slot } from "../types/ids.js";
+import type { Reader, Write } from "../types/effects.js";
+import { fromHex, type NodeRef, type Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { StatePart } from "../types/message.js";
 import { certificateSchema, committedSchema, type StatePiece, storedAccountSchema } from "../types/schema.js";
+import type { Topology } from "../types/topology.js";
 import type { Head } from "./recorder.js";
 import type { CheckedRecord } from "./records.js";
 import type { History } from "./restore.js";
 import { storedIdsIn } from "./state-fetcher.js";
+import { keepVerdicts } from "./verdict-rows.js";
 
 export interface InstallerOptions {
+  readonly topology: Topology;
+  readonly self: NodeRef;
+  readonly reader: Reader;
   readonly root: StateRoot;
   readonly engine: ClusterLog;
   /** The end of this node's own view. */
@@ -76,9 +81,9 @@ export class Installer {
     }
   }
 
-  /** All of the state is here, and so is the checkpoint's record. `forgotten`: the log on disk begins after this slot. */
+  /** All of the state is here, and the checkpoint's record. `forgotten`: the log on disk begins after this slot. */
   finish(target: StableCheckpoint, made: CheckedRecord, forgotten: Slot, persist: Write[]): void {
-    const { engine } = this.#options;
+    const { engine, topology, self, reader } = this.#options;
     const { checkpoint, certificate } = target;
     const { record, encoded, certificates, block } = made;
     const { slot, height } = checkpoint;
@@ -92,6 +97,7 @@ export class Installer {
       { key: historyKey(), value: this.#missingBelow(record) },
       { key: snapshotKey(), value: undefined },
     );
+    keepVerdicts(block, record.results, { topology, cluster: self.cluster, reader, persist });
     for (let each = forgotten + 1; each <= Math.min(slot, forgotten + limits.slotsAheadMax); each++) {
       if (engine.stored(each) !== undefined) persist.push({ key: slotKey(each), value: undefined });
     }

@@ -1,7 +1,7 @@
 // Forgets replies that need not be remembered any more (protocol 4): those of requests whose validUntil had passed in
-// record time at the oldest state that the node keeps. Which records they belong to is indexed by the last validUntil in
-// each, so that a request costs no row of its own; a few records are looked at a time. Of replies that came with a state
-// from another node the index itself has the keys, since their records are not here.
+// record time at the oldest state that the node keeps. Which records they belong to is indexed by the last validUntil
+// in each, so that a request costs no row of its own; a few records are looked at a time. Of replies that came with a
+// state from another node the index itself has the keys, since their records are not here.
 
 import {
   blockKey,

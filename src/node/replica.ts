@@ -189,9 +189,8 @@ export class Replica {
         return message.view > engine.view || (message.view === engine.view && !engine.isOpen);
       }
       case "records":
-        return this.#catchUp.wantsRecords;
       case "state":
-        return this.#catchUp.wantsState;
+        return this.#catchUp.isAsking(message.kind);
       default:
         return true;
     }
@@ -295,13 +294,10 @@ export class Replica {
       case "new-view":
         return this.coordinator.onViewMessage({ ...verified, message });
       case "fetch-records":
-        return this.#catchUp.onFetchRecords({ ...verified, message }, out);
       case "records":
-        return this.#catchUp.onRecords({ ...verified, message }, now, out);
       case "fetch-state":
-        return this.#catchUp.onFetchState({ ...verified, message }, now, out);
       case "state":
-        return this.#catchUp.onState({ ...verified, message }, now, out);
+        return this.#catchUp.onTransfer({ ...verified, message }, now, out);
       default:
         unreachable(message);
     }
@@ -373,8 +369,7 @@ export class Replica {
       // One signed RESULT of a crash cluster is enough (protocol 4): its primary's.
       if (this.#own.model === "crash" && !this.coordinator.engine.isPrimary) continue;
       const to = members.nodesOf(block.clusters.filter((cluster) => cluster !== self.cluster));
-      const { cluster, node } = self;
-      const message: Result = { kind: "result", cluster, node, digest: block.digest, verdicts };
+      const message: Result = { kind: "result", ...self, digest: block.digest, verdicts };
       out.send.push({ to, message });
     }
     for (const executed of step.executed) {

@@ -1,7 +1,7 @@
 // The state of a node from its store, at a start: accounts, ids and positions as the last record left them, and as they
 // were at the stable checkpoint, for nodes that are behind. That past state must have the root that a quorum has
-// proven: else the store was damaged, and the node must not go on with it (protocol 6). What the last records changed is
-// known from these records, so history is not touched.
+// proven: else the store was damaged, and the node must not go on with it (protocol 6). What the last records changed
+// is known from these records, so history is not touched.
 
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { AccountBuckets } from "../execution/buckets.js";

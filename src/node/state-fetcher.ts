@@ -1,5 +1,5 @@
-// Takes the state at a stable checkpoint from other nodes, piece by piece (protocol 6). First the list of the digests of
-// all pieces, which must lead to the state root that a quorum has signed; then the pieces that differ from what this
+// Takes the state at a stable checkpoint from other nodes, piece by piece (protocol 6). First the list of the digests
+// of all pieces, which must lead to the state root that a quorum has signed; then the pieces that differ from what this
 // node has, each checked against the list. It stays with a source as long as that answers, since each holds states of
 // its own; when a source has gone on to a later state, so does this node, and keeps what has not changed. At last comes
 // the record of the checkpoint. One question is under way at a time.

@@ -1,11 +1,12 @@
-// A node that takes the state of others instead of the records it lacks (protocol 6): whether that is less, when its own
-// execution must rest, and how it ends. What is asked and proven is in state-fetcher.ts, what is written in installer.ts.
+// A node that takes the state of others instead of the records it lacks (protocol 6): whether that is less, when its
+// own execution must rest, and how it ends. What is asked and proven is in state-fetcher.ts, what is written in
+// installer.ts.
 
 import type { BlockContext } from "../cluster/block.js";
 import type { StateRoot } from "../execution/root.js";
 import type { StableCheckpoint } from "../intra/checkpoint.js";
 import type { ClusterLog } from "../intra/engine.js";
-import type { Effects, Send } from "../types/effects.js";
+import type { Effects, Reader, Send } from "../types/effects.js";
 import type { NodeRef, Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Records, State, Verified } from "../types/message.js";
@@ -19,6 +20,7 @@ import { StateFetcher } from "./state-fetcher.js";
 
 export interface StateTakerOptions extends BlockContext {
   readonly self: NodeRef;
+  readonly reader: Reader;
   readonly engine: ClusterLog;
   readonly root: StateRoot;
   /** The end of this node's own view. */
