@@ -146,7 +146,7 @@ function contextOf(options: AuditOptions, report: (finding: Finding) => void): O
   };
 }
 
-/** Audits the nodes of one cluster, complete views first, the longest of them, and returns the view that stands for it. */
+/** Audits the nodes of one cluster, complete views first; returns the view that stands for it. */
 async function auditCluster(
   cluster: ClusterId,
   nodes: readonly Candidate[],

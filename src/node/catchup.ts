@@ -31,6 +31,8 @@ export interface CatchUpOptions extends BlockContext {
   readonly engine: ClusterLog;
   readonly recorder: Recorder;
   readonly restored: Pick<Restored, "checkpoint" | "said" | "catchUp" | "snapshot" | "history" | "root">;
+  /** As in the limits, unless it says otherwise. */
+  readonly catchUpAtOnceMax?: number | undefined;
 }
 
 /** What nodes of a cluster ask of each other, and give, to catch up. */
@@ -241,7 +243,7 @@ export class CatchUp {
     if (target === undefined || this.#fetcher.target !== undefined || this.#taker.isOpen) return false;
     const missing = target.checkpoint.height - this.#options.recorder.head.height;
     // Few records need no question for what is less.
-    if (missing <= limits.catchUpAtOnceMax) return this.#beginRecords();
+    if (missing <= (this.#options.catchUpAtOnceMax ?? limits.catchUpAtOnceMax)) return this.#beginRecords();
     this.#taker.begin(target);
     return true;
   }

@@ -88,6 +88,11 @@ export class Recorder {
     return this.#progress;
   }
 
+  /** How many past states are kept. */
+  get states(): number {
+    return this.#root.views.length;
+  }
+
   /** Record time of the oldest state that is kept. */
   get oldestTime(): number {
     return this.#root.views[0]?.recordTime ?? this.#head.time;

@@ -15,7 +15,7 @@ import type { Block, Request } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { Digest, NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { type Result, unreachable, type Verified } from "../types/message.js";
+import { unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Alarms } from "./alarms.js";
@@ -41,6 +41,7 @@ export interface ReplicaOptions extends BlockContext {
   /** What the node had on disk; `freshState` for a new one. */
   readonly restored: Restored;
   readonly decodeBlock: (bytes: Uint8Array) => Block;
+  readonly catchUpAtOnceMax?: number | undefined;
 }
 
 export class Replica {
@@ -138,7 +139,7 @@ export class Replica {
     return this.#recorder.head.height;
   }
 
-  /** Whatever had expired before this is of no use any more, to this node and to those that it helps. */
+  /** Whatever had expired before this is of no use any more. */
   get forgetTime(): number {
     return this.#recorder.oldestTime;
   }
@@ -152,11 +153,11 @@ export class Replica {
       undelivered: this.coordinator.undelivered,
       unexecuted: this.#options.restored.execution.pending,
       cross: this.coordinator.decisions.size,
-      views: this.#options.restored.root.views.length,
+      states: this.#recorder.states,
     };
   }
 
-  /** Monotonic time at which a tick is due; undefined: no need. */
+  /** Monotonic time of the next tick; undefined: no need. */
   get wakeAt(): number | undefined {
     const [mine, other] = [this.#alarms.wakeAt, this.#catchUp.wakeAt];
     return mine === undefined || other === undefined ? (mine ?? other) : Math.min(mine, other);
@@ -369,8 +370,7 @@ export class Replica {
       // One signed RESULT of a crash cluster is enough (protocol 4): its primary's.
       if (this.#own.model === "crash" && !this.coordinator.engine.isPrimary) continue;
       const to = members.nodesOf(block.clusters.filter((cluster) => cluster !== self.cluster));
-      const message: Result = { kind: "result", ...self, digest: block.digest, verdicts };
-      out.send.push({ to, message });
+      out.send.push({ to, message: { kind: "result", ...self, digest: block.digest, verdicts } });
     }
     for (const executed of step.executed) {
       const { block, height, finalSequence } = executed.ordered;

@@ -118,11 +118,12 @@ export class SimHost implements SimNode {
 
   /** Makes the replica of what is on the disk. False: that cannot be done. */
   async #load(): Promise<boolean> {
-    const { context, onBroken, onRejected } = this.#surroundings;
+    const { context, catchUpAtOnceMax, onBroken, onRejected } = this.#surroundings;
     try {
       const restored = await restore(this.store, context, this.ref.cluster);
       const { store: reader, ref: self } = this;
-      const replica = new Replica({ ...context, self, reader, restored, decodeBlock: this.#decodeBlock });
+      const options = { self, reader, restored, decodeBlock: this.#decodeBlock, catchUpAtOnceMax };
+      const replica = new Replica({ ...context, ...options });
       const ingress = new Ingress({
         ...context,
         self,

@@ -224,7 +224,7 @@ describe("a source", () => {
     expect(lists).toBe(1);
     expect(byState(sleeper)).toBeGreaterThan(0);
     await expectWhole(network, sleeper, "in the middle");
-    const views = () => network.node(source).replica.gauges["views"];
+    const views = () => network.node(source).replica.gauges["states"];
     await network.run(40);
     payMixed(network, 1);
     await network.run(5);
