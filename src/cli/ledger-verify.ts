@@ -59,9 +59,10 @@ function printReport(report: AuditReport): void {
   const { findings, nodes, records, crossBlocks, notYetThere, absent, supply } = report;
   for (const finding of findings.slice(0, PRINTED_FINDINGS)) printLine(showFinding(finding));
   if (findings.length > PRINTED_FINDINGS) printLine(`... and ${findings.length - PRINTED_FINDINGS} more; see --json`);
-  for (const { node, height, behind } of nodes) {
+  for (const { node, height, behind, lacking } of nodes) {
     if (behind > 0)
       printLine(`node ${node} is behind: it ends at height ${height}, ${behind} records before its cluster`);
+    if (lacking > 0) printLine(`node ${node} took a state and has yet to fetch ${lacking} older records`);
   }
   if (notYetThere > 0) printLine(`${notYetThere} cross-shard blocks have not reached a view that ends before them`);
   const money = supply === undefined ? `supply not counted, clusters ${absent.join(", ")} absent` : `supply ${supply}`;

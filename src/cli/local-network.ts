@@ -54,7 +54,7 @@ export async function clientKeys(folder: string): Promise<readonly string[]> {
 }
 
 /** The first of so many neighbouring ports on which nobody listens now. */
-async function freePorts(count: number): Promise<number> {
+export async function freePorts(count: number): Promise<number> {
   for (let base = 17_000 + Math.floor(Math.random() * 400) * 32; base < 60_000; base += count) {
     const isFree = await Promise.all(Array.from({ length: count }, (_, i) => isPortFree(base + i)));
     if (isFree.every(Boolean)) return base;

@@ -63,6 +63,11 @@ const commands: readonly CommandEntry[] = [
     describe: "Run a network under a steady load for long, and see whether anything grows",
     load: () => import("./soak.js"),
   },
+  {
+    name: "startup",
+    describe: "Measure how long a node with a long history takes to start",
+    load: () => import("./startup.js"),
+  },
 ];
 
 // A reader that has seen enough, as in `sharper ledger show | head`, is no error.

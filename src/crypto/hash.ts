@@ -17,9 +17,11 @@ export function digestOf(bytes: Uint8Array): Digest {
   return hash("sha256", bytes, "hex") as Digest;
 }
 
-/** The first four bytes of the hash of a text, as a number within 0..2^32-1. */
-export function hashNumber(text: string): number {
-  return Number.parseInt(hash("sha256", text, "hex").slice(0, 8), 16);
+/** The first four bytes of the hash of a text or its bytes, as a number within 0..2^32-1. */
+export function hashNumber(text: string | Uint8Array): number {
+  const digest = hash("sha256", text, "binary");
+  const low = (digest.charCodeAt(1) << 16) | (digest.charCodeAt(2) << 8) | digest.charCodeAt(3);
+  return digest.charCodeAt(0) * 2 ** 24 + low;
 }
 
 /** A hash of pieces, one after the other, without joining them first. */

@@ -1,5 +1,6 @@
-// Accounts in memory. `Accounts` holds them all as of the last executed block, in columns, since a million JavaScript
-// objects would cost as much again as their names. `WorkingAccounts` is what one block sees and changes: the block
+// Accounts in memory. `Accounts` holds them as of the last executed block, in columns, since a million JavaScript
+// objects would cost as much again as their names; those that nobody has touched since the start may be left to whoever
+// holds them all (buckets.ts). `WorkingAccounts` is what one block sees and changes: the block
 // alone, so that nothing of it shows before its results are known and nothing of a later block shows in its outcome.
 
 import type { AccountPosting } from "../types/block.js";
@@ -16,14 +17,20 @@ export class Accounts {
   readonly #ownerNumbers = new Map<PublicKey, number>();
   #balances = new BigUint64Array(ROWS_AT_FIRST);
   #owned = new Uint32Array(ROWS_AT_FIRST);
+  readonly #untouched: (account: AccountId) => AccountValue | undefined;
 
-  constructor(accounts: Iterable<AccountValue>) {
+  /** `untouched`: of accounts that were neither among these nor set since. */
+  constructor(
+    accounts: Iterable<AccountValue>,
+    untouched: (account: AccountId) => AccountValue | undefined = () => undefined,
+  ) {
+    this.#untouched = untouched;
     for (const account of accounts) this.set(account);
   }
 
   get(account: AccountId): AccountValue | undefined {
     const row = this.#rows.get(account);
-    return row === undefined ? undefined : this.#valueOf(account, row);
+    return row === undefined ? this.#untouched(account) : this.#valueOf(account, row);
   }
 
   set({ account, balance, owner }: AccountValue): void {
@@ -39,6 +46,7 @@ export class Accounts {
     this.#owned[row] = owner === undefined ? UNOWNED : this.#numberOf(owner);
   }
 
+  /** But for those that it leaves to others. */
   *[Symbol.iterator](): Generator<AccountValue> {
     for (const [account, row] of this.#rows) yield this.#valueOf(account, row);
   }

@@ -1,9 +1,8 @@
 // How often each node of the cluster has rejoined (protocol 6), as part of the state: what a record says of it is
 // judged like any other operation, and every node and every audit comes to the same numbers.
 
-import { digestOf } from "../crypto/hash.js";
-import { schema, u53 } from "../types/codec.js";
-import type { Digest, NodeIndex } from "../types/ids.js";
+import { CodecError, schema, u53 } from "../types/codec.js";
+import type { NodeIndex } from "../types/ids.js";
 import { OK, rejoinVerdict } from "./rules.js";
 
 export interface Incarnation {
@@ -44,10 +43,32 @@ export class Incarnations {
     this.#byNode.set(node, incarnation);
   }
 
-  /** For the state root; undefined while no node has rejoined. */
-  digest(): Digest | undefined {
-    if (this.#byNode.size === 0) return undefined;
-    return digestOf(Buffer.concat(this.all.map(([node, { number, time }]) => framed({ node, number, time }))));
+  /** What the state root is over, and what is handed to a node that takes a state; empty while no node has rejoined. */
+  get bytes(): Uint8Array {
+    return incarnationBytes(this.all);
+  }
+}
+
+/** Ascending by node. */
+export function incarnationBytes(all: Incarnations["all"]): Uint8Array {
+  const rows = all.map(([node, { number, time }]) => framed({ node, number, time }));
+  return new Uint8Array(Buffer.concat(rows));
+}
+
+/** Undefined when these are not the bytes of any. */
+export function incarnationsIn(bytes: Uint8Array): Incarnations["all"] | undefined {
+  try {
+    const all: [NodeIndex, Incarnation][] = [];
+    for (let at = 0; at < bytes.length; ) {
+      const end = at + 1 + (bytes[at] as number);
+      const { node, number, time } = rowSchema.decode(bytes.subarray(at + 1, end));
+      all.push([node, { number, time }]);
+      at = end;
+    }
+    return all;
+  } catch (error) {
+    if (error instanceof CodecError) return undefined;
+    throw error;
   }
 }
 

@@ -30,8 +30,10 @@ export interface ExecutionOptions {
   readonly topology: Topology;
   readonly members: Members;
   readonly cluster: ClusterId;
-  /** This cluster's accounts after the last executed block. */
+  /** This cluster's accounts after the last executed block; all of them, or those that `untouched` does not tell. */
   readonly accounts: Iterable<AccountValue>;
+  /** Accounts as of the start, as long as no executed block has changed them. */
+  readonly untouched?: (account: AccountId) => AccountValue | undefined;
   /** Ids consumed up to there; expired ones do no harm. */
   readonly consumedIds: Iterable<ConsumedId>;
   /** How often nodes of the cluster have rejoined up to there; by default none has. */
@@ -83,11 +85,12 @@ class Scheduler implements ExecutionEngine {
   readonly #state: Parameters<typeof evaluate>[2];
   #lastHeight: number | undefined;
 
-  constructor({ topology, members, cluster, accounts, consumedIds, incarnations }: ExecutionOptions) {
+  constructor(options: ExecutionOptions) {
+    const { topology, members, cluster, accounts, untouched, consumedIds, incarnations } = options;
     this.#topology = topology;
     this.#members = members;
     this.#cluster = cluster;
-    this.#accounts = new Accounts(accounts);
+    this.#accounts = new Accounts(accounts, untouched);
     this.#ids = new ConsumedIds(consumedIds);
     const nodes = topology.clusters.reduce((sum, { id, nodes }) => (id === cluster ? sum : sum + nodes.length), 1);
     this.#counts = new VerdictCounts({ members, nodes });

@@ -11,7 +11,7 @@ import { toHex } from "../types/ids.js";
 import type { Topology } from "../types/topology.js";
 import { auditCross } from "./cross-audit.js";
 import { type AuditedNode, corruption, type Finding, type Replayer, readOrFault } from "./findings.js";
-import { heightOfKey, prefixRange, recordKey } from "./keys.js";
+import { heightOfKey, historyKey, historySchema, prefixRange, recordKey } from "./keys.js";
 import { decodeRecord, tryDecode } from "./records.js";
 import { type AuditedView, auditView, type Candidate, type ViewContext } from "./view-audit.js";
 
@@ -53,6 +53,8 @@ export interface AuditedNodeReport {
   readonly height: number;
   /** How many records the longest view of its cluster has more. */
   readonly behind: number;
+  /** Older records that are still to come, since it took a state instead. */
+  readonly lacking: number;
 }
 
 /** Sequences at which the supply is counted, besides the end. */
@@ -95,7 +97,10 @@ async function findEnds(nodes: readonly AuditedNode[], report: (finding: Finding
   return ends;
 }
 
-async function findEnd(node: AuditedNode): Promise<KnownEnd | undefined> {
+async function findEnd(given: AuditedNode): Promise<KnownEnd | undefined> {
+  const history = readOrFault(() => given.store.get(historyKey()));
+  const row = "fault" in history ? undefined : history.value;
+  const node = { ...given, lacks: row && tryDecode(() => historySchema.decode(row)) };
   try {
     for await (const [key, value] of node.store.range({ ...prefixRange("record"), reverse: true, limit: 1 })) {
       return {
@@ -141,7 +146,7 @@ function contextOf(options: AuditOptions, report: (finding: Finding) => void): O
   };
 }
 
-/** Audits the nodes of one cluster, longest view first, and returns the view that stands for the cluster. */
+/** Audits the nodes of one cluster, complete views first; returns the view that stands for it. */
 async function auditCluster(
   cluster: ClusterId,
   nodes: readonly Candidate[],
@@ -149,7 +154,8 @@ async function auditCluster(
   context: Omit<ViewContext, "onRecord">,
   findings: readonly Finding[],
 ): Promise<AuditedView | undefined> {
-  let waiting = [...nodes].sort((a, b) => b.last - a.last || a.node - b.node);
+  const gaps = ({ lacks }: Candidate): number => (lacks === undefined ? 0 : 1);
+  let waiting = [...nodes].sort((a, b) => gaps(a) - gaps(b) || b.last - a.last || a.node - b.node);
   const views: AuditedView[] = [];
   const progress = { cluster, records: 0, requests: 0 };
   function onRecord(requests: number): void {
@@ -188,9 +194,11 @@ function supplyOf(topology: Topology): bigint {
 
 function describeNodes(nodes: readonly AuditedNode[], ends: readonly KnownEnd[]): readonly AuditedNodeReport[] {
   return nodes.map(({ cluster, name }) => {
-    const height = ends.find((end) => end.name === name)?.last ?? -1;
-    const longest = Math.max(height, ...ends.filter((end) => end.cluster === cluster).map(({ last }) => last));
-    return { cluster, node: name, height, behind: longest - height };
+    const end = ends.find((each) => each.name === name);
+    const height = end?.last ?? -1;
+    const lacking = end?.lacks === undefined ? 0 : end.lacks.from - end.lacks.below - 1;
+    const longest = Math.max(height, ...ends.filter((each) => each.cluster === cluster).map(({ last }) => last));
+    return { cluster, node: name, height, behind: longest - height, lacking };
   });
 }
 

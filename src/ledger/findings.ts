@@ -14,6 +14,13 @@ export interface AuditedNode {
   readonly cluster: ClusterId;
   readonly node: NodeIndex;
   readonly store: Store;
+  /** Records above `below` and below `from` that are not here: the node took a state instead of them. */
+  readonly lacks?: { readonly below: number; readonly from: number } | undefined;
+}
+
+/** Is this one of the records that the node does not claim to have? */
+export function lacksRecord({ lacks }: AuditedNode, height: number): boolean {
+  return lacks !== undefined && height > lacks.below && height < lacks.from;
 }
 
 /** Executes a view again, block by block, from the genesis accounts of its cluster. */
@@ -37,6 +44,7 @@ export interface ReplayedAccount {
 export type FindingCode =
   | "store-corrupt" // a value does not match its checksum
   | "empty-view" // no record at all
+  | "incomplete-view" // the node took a state instead of some records, and nobody else's records fill the gap
   | "missing-record" // a height below the last one has no record
   | "malformed-record"
   | "wrong-genesis" // record 0 is not that of the topology and cluster

@@ -20,7 +20,7 @@ export const TABLES = {
   certificates: 7, // height -> committedSchema: the record's block, proven by every cluster of P
   account: 8, // account -> storedAccountSchema
   reply: 9, // (client, nonce) -> storedReplySchema: a consumed id and what its client is told (protocol 4)
-  expiry: 10, // (last validUntil in a record's block, height) -> nothing: whose replies are forgotten next
+  expiry: 10, // (last validUntil, height) -> nothing: a record's replies are forgotten next; or the keys of those meant
   checkpoint: 11, // (one key) -> certificateSchema of signed CHECKPOINTs: the highest stable one (protocol 6)
   early: 12, // block digest -> committedSchema: certificates of a block that has no record yet
   verdict: 13, // block digest -> this cluster's verdicts, one byte per operation, for who asks again (3.4)
@@ -33,18 +33,39 @@ export const TABLES = {
   boot: 20, // (one key) -> bootSchema: which start of this folder this is, and whether the node may take part
   start: 21, // node -> signedSchema: its highest START; (no node) -> heardSchema
   incarnation: 22, // node -> incarnationSchema: how often the node has rejoined
+  position: 23, // height -> positionSchema: where the log has the block of a record, also of records that are not here
+  chunk: 24, // number from 0 -> digest of so many positions in a row (execution/positions.ts)
+  snapshot: 25, // (one key) -> certificateSchema: the node is in the middle of taking the state at this checkpoint
   evidence: 26, // (node, number of the contradiction, hash of its subject) -> testimonySchema: proof against that node
+  superseded: 28, // (client, nonce, validUntil) -> storedReplySchema: of an id that was used again after it expired
+  history: 29, // (one key) -> historySchema: which records are not here, since the node took a state instead
 } as const;
 export type Table = keyof typeof TABLES;
 
 /** Small tables on which votes depend: their rows are counted in every stamp, and read at every start. */
-export const WATCHED = ["view", "slot", "checkpoint", "progress", "said", "catchup", "sum"] as const;
+export const WATCHED = [
+  "view",
+  "slot",
+  "checkpoint",
+  "progress",
+  "said",
+  "catchup",
+  "sum",
+  "boot",
+  "start",
+  "incarnation",
+  "snapshot",
+  "history",
+] as const;
 
 /** Where a block is in this cluster's log. */
 export const placedSchema = schema({ slot: u53(1), sequence: u53(2) });
 export const heightSchema = schema({ height: u53(1) });
-/** The highest block's slot with all slots up to it recorded or no-ops, and the running hash of their digests. */
-export const progressSchema = schema({ slot: u53(1), placed: bytes(2, 32) });
+/** The highest block's slot with all slots up to it recorded or no-ops. */
+export const progressSchema = schema({ slot: u53(1) });
+export const positionSchema = schema({ digest: bytes(1, 32), slot: u53(2), sequence: u53(3) });
+/** The records above `below` and below `from` are not here. */
+export const historySchema = schema({ below: u53(1), from: u53(2) });
 
 /** After the record of that height (execution/buckets.ts). */
 export const sumSchema = schema({ height: u53(1), accounts: u53(2) });
@@ -68,7 +89,14 @@ export const bootSchema = schema({
 /** By node of the cluster: how far this node has heard it speak. */
 export const heardSchema = schema({ marks: list(1, markSchema, limits.nodesPerClusterMax) });
 /** `number`, `time`: as of the last record. `claim`: the highest that was ever seen, recorded or not. */
-export const incarnationSchema = schema({ number: u53(1), time: u53(2), claim: nested(3, signedSchema) });
+const rejoinPointSchema = schema({ height: u53(1), time: u53(2) });
+/** `past`: where this number was recorded and, before it, those of which a kept state may know. */
+export const incarnationSchema = schema({
+  number: u53(1),
+  time: u53(2),
+  claim: nested(3, signedSchema),
+  past: list(4, rejoinPointSchema, limits.incarnationsKeptMax),
+});
 
 /** Facts of the meta table that opening a store checks or tools need. */
 export type MetaName = "network" | "node" | "schema" | "topology";
@@ -118,6 +146,20 @@ export function expiryKey(validUntil: number, height: number): Uint8Array {
   return key("expiry", number(validUntil), number(height));
 }
 
+/** Of replies that came with a page of a state: pages may hold ids of the same record that expire at the same time. */
+export function expiryOfPageKey(of: {
+  readonly validUntil: number;
+  readonly height: number;
+  readonly page: number;
+}): Uint8Array {
+  return key("expiry", number(of.validUntil), number(of.height), number(of.page));
+}
+
+/** What such an entry lists. */
+export function listOfReplyKeys(keys: readonly Uint8Array[]): Uint8Array {
+  return new Uint8Array(Buffer.concat(keys));
+}
+
 export function checkpointKey(): Uint8Array {
   return key("checkpoint");
 }
@@ -155,6 +197,26 @@ export function incarnationKey(node: NodeIndex): Uint8Array {
   return key("incarnation", number(node));
 }
 
+export function positionKey(height: number): Uint8Array {
+  return key("position", number(height));
+}
+
+export function chunkKey(chunk: number): Uint8Array {
+  return key("chunk", number(chunk));
+}
+
+export function snapshotKey(): Uint8Array {
+  return key("snapshot");
+}
+
+export function supersededKey(client: PublicKey, nonce: number, validUntil: number): Uint8Array {
+  return key("superseded", fromHex(client), number(nonce), number(validUntil));
+}
+
+export function historyKey(): Uint8Array {
+  return key("history");
+}
+
 export function progressKey(): Uint8Array {
   return key("progress");
 }
@@ -181,8 +243,12 @@ export function prefixRange(table: Table): KeyRange {
   return { gte: Uint8Array.of(TABLES[table]), lt: Uint8Array.of(TABLES[table] + 1) };
 }
 
-/** Heights from..to, both included, of the record or certificates table. */
-export function heightRange(table: "record" | "certificates" | "slot", from: number, to: number): KeyRange {
+/** Heights from..to, both included, of a table that goes by them. */
+export function heightRange(
+  table: "record" | "certificates" | "slot" | "position",
+  from: number,
+  to: number,
+): KeyRange {
   return { gte: key(table, number(from)), lt: key(table, number(to + 1)) };
 }
 
@@ -200,8 +266,19 @@ export function accountOfKey(key: Uint8Array): AccountId {
   return new TextDecoder().decode(key.subarray(1)) as AccountId;
 }
 
+/** A view: a table of accounts is read by the million. */
+export function nameOfAccountKey(key: Uint8Array): Uint8Array {
+  return key.subarray(1);
+}
+
 export function idOfReplyKey(key: Uint8Array): { readonly client: PublicKey; readonly nonce: number } {
   return { client: toHex(key.subarray(1, 33)), nonce: readNumber(key, 33) };
+}
+
+/** What an entry of the expiry table lists: none, if it speaks of a whole record. */
+export function replyKeysIn(listed: Uint8Array): readonly Uint8Array[] {
+  const count = Math.floor(listed.length / REPLY_KEY_BYTES);
+  return Array.from({ length: count }, (_, i) => listed.slice(i * REPLY_KEY_BYTES, (i + 1) * REPLY_KEY_BYTES));
 }
 
 export function heightOfExpiryKey(key: Uint8Array): number {
@@ -223,6 +300,8 @@ export function describeKey(key: Uint8Array): string {
     case "certificates":
     case "start":
     case "incarnation":
+    case "position":
+    case "chunk":
       return rest.length === NUMBER_BYTES ? `${table} ${heightOfKey(key)}` : `${table} ${toHex(rest)}`;
     case "reply":
     case "expiry":
@@ -232,6 +311,7 @@ export function describeKey(key: Uint8Array): string {
     case "verdict":
     case "height":
     case "evidence":
+    case "superseded":
       return `${table} ${toHex(rest)}`;
     case "view":
     case "checkpoint":
@@ -241,6 +321,8 @@ export function describeKey(key: Uint8Array): string {
     case "stamp":
     case "sum":
     case "boot":
+    case "snapshot":
+    case "history":
       return table;
   }
 }
@@ -260,6 +342,7 @@ const byNumber: ReadonlyMap<number, Table> = new Map(
 );
 
 const NUMBER_BYTES = 8;
+const REPLY_KEY_BYTES = 1 + 32 + NUMBER_BYTES;
 
 function key(table: Table, ...parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(1 + parts.reduce((sum, part) => sum + part.length, 0));

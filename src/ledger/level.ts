@@ -129,7 +129,11 @@ class LevelStore implements Store {
     }
   }
 
-  async *range({ gte, lt, reverse = false, limit = -1 }: RangeOptions): AsyncIterable<StoredPair> {
+  async *range(options: RangeOptions): AsyncIterable<StoredPair> {
+    for await (const pairs of this.batches(options)) yield* pairs;
+  }
+
+  async *batches({ gte, lt, reverse = false, limit = -1 }: RangeOptions): AsyncIterable<readonly StoredPair[]> {
     const iterator = this.#level.iterator({ gte, lt, reverse, limit, highWaterMarkBytes: RANGE_BYTES });
     const next = () =>
       iterator.nextv(RANGE_PAIRS).catch((error: unknown) => {
@@ -137,7 +141,7 @@ class LevelStore implements Store {
       });
     try {
       for (let pairs = await next(); pairs.length > 0; pairs = await next()) {
-        for (const [key, sealed] of pairs) yield [key, this.#unseal(key, sealed)];
+        yield pairs.map(([key, sealed]) => [key, this.#unseal(key, sealed)] as const);
       }
     } finally {
       await iterator.close();

@@ -29,19 +29,22 @@ export class MemoryStore implements Store {
     }
   }
 
-  async *range({
+  async *range(options: RangeOptions): AsyncIterable<StoredPair> {
+    for await (const pairs of this.batches(options)) yield* pairs;
+  }
+
+  async *batches({
     gte,
     lt,
     reverse = false,
     limit = Number.POSITIVE_INFINITY,
-  }: RangeOptions): AsyncIterable<StoredPair> {
+  }: RangeOptions): AsyncIterable<readonly StoredPair[]> {
     this.#sorted ??= [...this.#values.keys()].sort();
     const from = firstAtLeast(this.#sorted, textOf(gte));
     const to = firstAtLeast(this.#sorted, textOf(lt));
     const keys = this.#sorted.slice(from, to);
     if (reverse) keys.reverse();
-    const pairs = keys.slice(0, limit).map((key) => [bytesOf(key), this.#values.get(key) as Uint8Array] as const);
-    yield* pairs;
+    yield keys.slice(0, limit).map((key) => [bytesOf(key), this.#values.get(key) as Uint8Array] as const);
   }
 
   /** All it holds, to copy or to go back to: for worlds without promises. */

@@ -70,6 +70,10 @@ export class NodeStore implements Store {
     return this.#store.range(options);
   }
 
+  batches(options: RangeOptions): AsyncIterable<readonly StoredPair[]> {
+    return this.#store.batches(options);
+  }
+
   /** No record was ever written. */
   get isEmpty(): boolean {
     const { height, head } = this.#stamper.stamp;

@@ -25,5 +25,7 @@ export function checksum(key: Uint8Array, value: Uint8Array): number {
 }
 
 function readChecksum(sealed: Uint8Array): number {
-  return Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length).readUInt32BE(sealed.length - CHECKSUM_BYTES);
+  const at = sealed.length - CHECKSUM_BYTES;
+  const [a = 0, b = 0, c = 0, d = 0] = [sealed[at], sealed[at + 1], sealed[at + 2], sealed[at + 3]];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }

@@ -16,6 +16,7 @@ import {
   type AuditedNode,
   type Fault,
   type Finding,
+  lacksRecord,
   type Replayer,
   readOrFault,
   type SoundView,
@@ -66,20 +67,33 @@ export async function auditView(
 ): Promise<AuditedView> {
   const walk = new ViewWalk(lead, replayer, context);
   let riding = others;
+  let leading: Candidate | undefined = lead;
   const followers: Candidate[] = [];
-  for (let height = 0; height <= lead.last; height++) {
+  for (let height = 0; leading !== undefined; height++) {
     const step = walk.step(height);
     if (step === undefined) break;
-    riding = riding.filter((other) => rides(other, height, step, context));
-    for (const other of [lead, ...riding]) {
+    riding = riding.filter(
+      (other) => other === leading || lacksRecord(other, height) || rides(other, height, step, context),
+    );
+    for (const other of new Set([leading, ...riding])) {
       if (other.last !== height) continue;
       await auditState(other, { replayer, replies: walk.replies, record: step.record, report: context.report });
       if (other !== lead) followers.push(other);
     }
     riding = riding.filter(({ last }) => last > height);
+    if (leading.last > height) continue;
+    // A view with a gap may end later than all complete ones: the walk goes on there.
+    leading = riding
+      .filter((other) => !lacksRecord(other, height + 1))
+      .reduce<Candidate | undefined>(longer, undefined);
+    if (leading !== undefined) walk.goOnWith(leading);
   }
   const { hashes, entries } = walk;
   return { cluster: lead.cluster, node: lead.name, hashes, entries, sums: walk.sums(), followers };
+}
+
+function longer(a: Candidate | undefined, b: Candidate): Candidate {
+  return a === undefined || b.last > a.last ? b : a;
 }
 
 interface Step {
@@ -109,7 +123,7 @@ class ViewWalk {
   readonly replies: ReplyBook;
   readonly #sums: bigint[] = [];
   readonly #seen = new Set<Digest>();
-  readonly #node: AuditedNode;
+  #node: AuditedNode;
   readonly #replayer: Replayer;
   readonly #context: ViewContext;
   #previous: LedgerRecord | undefined;
@@ -119,6 +133,11 @@ class ViewWalk {
     this.#replayer = replayer;
     this.#context = context;
     this.replies = new ReplyBook(context.members);
+  }
+
+  /** Another node has the same view, and more of it. */
+  goOnWith(node: AuditedNode): void {
+    this.#node = node;
   }
 
   /** Judges one height. Undefined: a fault after which the rest of this view says nothing; it was reported. */
@@ -140,6 +159,10 @@ class ViewWalk {
 
   #judge(height: number): Step | Fault {
     const recordBytes = this.#node.store.get(recordKey(height));
+    if (recordBytes === undefined && lacksRecord(this.#node, height)) {
+      const reason = `its records below ${this.#node.lacks?.from} are still to come: give another node of its cluster`;
+      return { code: "incomplete-view", reason };
+    }
     if (recordBytes === undefined)
       return { code: "missing-record", reason: "there is no record, yet there are later ones" };
     const record = tryDecode(() => decodeRecord(recordBytes));

@@ -62,7 +62,7 @@ export class Appender {
 
   append({ record, encoded, certificates, block, decided }: CheckedRecord, out: Effects): void {
     const { topology, cluster, recorder } = this.#options;
-    const { height, finalSequence, time: recordTime } = record;
+    const { height, finalSequence } = record;
     const replayed = replayRecord({ topology, cluster, block, record, state: this.#state });
     if (typeof replayed === "string") throw new Error(`record ${height} does not follow from this state: ${replayed}`);
     const { accounts, consumed, verdicts, judges } = replayed;
@@ -73,8 +73,7 @@ export class Appender {
       { key: placedKey(block.digest), value: placedSchema.encode({ slot, sequence }) },
     );
     if (judges && block.clusters.length > 1) out.persist.push({ key: verdictKey(block.digest), value: verdicts });
-    const ordered = { block, height, finalSequence, recordTime };
-    recorder.append({ record, encoded, certificates, slot, ordered, accounts, consumed }, out.persist);
+    recorder.append({ record, encoded, certificates, slot, block, accounts, consumed }, out.persist);
     this.#decided.set(slot, decided);
     out.notes.push({ kind: "recorded", height, finalSequence, block });
   }

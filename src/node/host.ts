@@ -25,6 +25,7 @@ import { startWrite } from "./boot.js";
 import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
+import { ProgressLog } from "./progress-log.js";
 import { expiredReplies } from "./prune.js";
 import { Reception } from "./reception.js";
 import { type Now, Replica } from "./replica.js";
@@ -104,6 +105,7 @@ export class Host {
   #stopping = false;
   #stableHeight = 0;
   #pruned = 0;
+  readonly #progress: ProgressLog;
   #announced = 0;
 
   /** Opens the store, takes back what is in it, connects, and begins to take turns. */
@@ -131,6 +133,7 @@ export class Host {
     const { topology, node, seed, log } = options;
     const { members } = context;
     this.#options = options;
+    this.#progress = new ProgressLog(log);
     this.#store = store;
     this.#self = { cluster: node.cluster, node: node.index };
     this.#announcements = new Announcements(members);
@@ -316,7 +319,8 @@ export class Host {
       if (this.#clock.tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
     } else if (note.kind === "takes-part") log.info({ view: this.#replica.coordinator.engine.view }, "takes part");
-    else if (note.kind === "caught-up") log.info({ slot: note.slot, height: note.height }, "caught up by records");
+    else if (note.kind === "catching-up") this.#progress.onNote(note);
+    else if (note.kind === "caught-up") log.info({ by: note.by, slot: note.slot, height: note.height }, "caught up");
     else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
     else if (note.kind === "view" && note.isOpen) {
       log.info({ view: note.view }, "view opened");
@@ -347,7 +351,7 @@ export class Host {
     const { tick } = this.#clock;
     if (tick - this.#pruned < PRUNE_EVERY_MS) return;
     this.#pruned = tick;
-    const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.recordTime);
+    const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.forgetTime);
     if (writes.length > 0) await this.#store.write(writes);
   }
 

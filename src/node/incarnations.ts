@@ -12,6 +12,7 @@ import type { LedgerRecord } from "../ledger/records.js";
 import { type Block, rejoinOf } from "../types/block.js";
 import type { Reader, Write } from "../types/effects.js";
 import type { ClusterId, Digest, NodeIndex, NodeRef, View } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import type { RejoinClaim, ViewMessage } from "../types/message.js";
 import type { Certificate } from "../types/schema.js";
 import type { Standing } from "../viewchange/protocol.js";
@@ -30,14 +31,17 @@ export class IncarnationTable {
   readonly #cluster: ClusterId;
   readonly #recorded: Incarnations;
   readonly #claims = new Map<NodeIndex, RejoinClaim>();
+  /** Where the recorded numbers of a node were recorded, ascending; the last is the present one. */
+  readonly #points = new Map<NodeIndex, readonly RejoinPoint[]>();
   #fresh: RecordedRejoin[] = [];
 
   constructor({ members, self, reader }: { members: Members; self: NodeRef; reader: Reader }) {
     this.#cluster = self.cluster;
-    this.#recorded = new Incarnations(recordedIncarnations(members, self.cluster, reader));
+    this.#recorded = new Incarnations(recordedIncarnations(members, self.cluster, { reader }));
     for (const { index } of members.clusterOf(self.cluster).nodes) {
       const row = reader.get(incarnationKey(index));
-      const signed = row === undefined ? undefined : incarnationSchema.decode(row).claim;
+      const { claim: signed, past = [] } = row === undefined ? NO_ROW : incarnationSchema.decode(row);
+      this.#points.set(index, past);
       const claim = signed === undefined ? undefined : decodeClaim(signed, self.cluster);
       if (claim !== undefined) this.#claims.set(index, claim);
     }
@@ -61,9 +65,9 @@ export class IncarnationTable {
     return this.#claims.get(node)?.incarnation ?? 0;
   }
 
-  /** For the state root; undefined while no node has rejoined. */
-  digest(): Digest | undefined {
-    return this.#recorded.digest();
+  /** As of the last record, for the state root. */
+  get bytes(): Uint8Array {
+    return this.#recorded.bytes;
   }
 
   /** Words of the nodes themselves, from wherever they came. */
@@ -94,13 +98,15 @@ export class IncarnationTable {
   /** The next record. */
   record(
     made: {
-      readonly record: Pick<LedgerRecord, "results" | "time" | "digest">;
+      readonly record: Pick<LedgerRecord, "results" | "time" | "digest" | "height">;
       readonly block: Block;
       readonly certificates: readonly Certificate[];
+      /** Height of the oldest state that is kept. */
+      readonly since: number;
     },
     persist: Write[],
   ): void {
-    const { record, block, certificates } = made;
+    const { record, block, certificates, since } = made;
     this.learnBlock(block, persist);
     let at = 0;
     for (const request of block.requests) {
@@ -114,6 +120,10 @@ export class IncarnationTable {
       this.#fresh.push({ node, incarnation, request: request.hash, isOk, view: view ?? 0 });
       if (!isOk) continue;
       this.#recorded.set(node, { number: incarnation, time: record.time });
+      this.#points.set(
+        node,
+        pointsSince([...this.#pointsOf(node), { height: record.height, time: record.time }], since),
+      );
       persist.push(this.#rowOf(node));
     }
   }
@@ -125,10 +135,31 @@ export class IncarnationTable {
     return fresh;
   }
 
+  /** The state of another node, at a record that this one has not reached, with the nodes' own words. */
+  install(
+    all: Incarnations["all"],
+    { claims, height }: { readonly claims: readonly RejoinClaim[]; readonly height: number },
+    persist: Write[],
+  ): void {
+    this.learn(claims, persist);
+    for (const [node, incarnation] of all) {
+      this.#recorded.set(node, incarnation);
+      this.#points.set(node, [{ height, time: incarnation.time }]);
+      persist.push(this.#rowOf(node));
+    }
+  }
+
+  #pointsOf(node: NodeIndex): readonly RejoinPoint[] {
+    return this.#points.get(node) ?? [];
+  }
+
   #rowOf(node: NodeIndex): Write {
     const { number, time } = this.#recorded.of(node) ?? { number: 0, time: 0 };
     const claim = this.#claims.get(node)?.signed;
-    return { key: incarnationKey(node), value: incarnationSchema.encode({ number, time, claim }) };
+    return {
+      key: incarnationKey(node),
+      value: incarnationSchema.encode({ number, time, claim, past: this.#pointsOf(node) }),
+    };
   }
 }
 
@@ -144,15 +175,32 @@ export function standingOf(table: IncarnationTable, own: () => number): Standing
   };
 }
 
-/** What the store says of the records. */
+/** What the store says of the records up to a height, no lower than the oldest state that may be asked for. */
 export function recordedIncarnations(
   members: Members,
   cluster: ClusterId,
-  reader: Reader,
-): readonly (readonly [NodeIndex, Incarnation])[] {
+  { reader, height = Number.POSITIVE_INFINITY }: { readonly reader: Reader; readonly height?: number },
+): Incarnations["all"] {
   return members.clusterOf(cluster).nodes.flatMap(({ index }) => {
     const row = reader.get(incarnationKey(index));
-    const { number, time } = row === undefined ? { number: 0, time: 0 } : incarnationSchema.decode(row);
-    return number === 0 ? [] : [[index, { number, time }] as const];
+    const { number, past } = row === undefined ? NO_ROW : incarnationSchema.decode(row);
+    const before = past.filter((point) => point.height <= height);
+    const time = before.at(-1)?.time;
+    // Numbers follow each other without a gap.
+    return time === undefined ? [] : [[index, { number: number - (past.length - before.length), time }] as const];
   });
 }
+
+/** Those above a height, and the newest below. */
+function pointsSince(points: readonly RejoinPoint[], height: number): readonly RejoinPoint[] {
+  const first = points.findLastIndex((point) => point.height <= height);
+  return points.slice(Math.max(0, first, points.length - limits.incarnationsKeptMax));
+}
+
+interface RejoinPoint {
+  readonly height: number;
+  /** Record time. */
+  readonly time: number;
+}
+
+const NO_ROW = { number: 0, claim: undefined, past: [] as readonly RejoinPoint[] };

@@ -28,9 +28,11 @@ import {
   type Verified,
 } from "../types/message.js";
 import { type Certificate, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
+import type { State } from "../types/state-transfer.js";
 import type { FailureModel } from "../types/topology.js";
 import { checkViewContent, checkViewSender } from "./view-door.js";
 import { type Opened, openEnvelope, openMessage, speakerOf } from "./wire.js";
+import { decodeClaims } from "./wire-views.js";
 
 export interface IngressOptions extends BlockContext {
   readonly self: NodeRef;
@@ -172,6 +174,8 @@ export class Ingress {
       case "records":
       case "start":
       case "started":
+      case "fetch-state":
+      case "state":
         return isOwn ? undefined : "not-allowed";
       case "prepare":
       case "promise":
@@ -193,6 +197,7 @@ export class Ingress {
     if (message.kind === "result") return this.#checkResult(message);
     if (message.kind === "stable") return this.#checkStable(message);
     if (message.kind === "started") return this.#checkStarted(message);
+    if (message.kind === "state") return this.#checkState(message);
     if (message.kind !== "committed") return undefined;
     const block = knownBlock(message.digest);
     // Without the block P is unknown, and with it who may attest; such an answer was not asked for, or came too late.
@@ -236,6 +241,18 @@ export class Ingress {
       starts.every((each) => each.start.cluster === own && isStartSigned(each, this.#options)) &&
       rejoins.every((claim) => isClaimSigned(claim, own, this.#options));
     return isGood ? undefined : "bad-signature";
+  }
+
+  /** A list is that of a stable checkpoint, with words that nodes signed. What nobody asked for is not looked at. */
+  #checkState(message: State): Rejection | undefined {
+    const { self, wants } = this.#options;
+    if (message.list === undefined || !wants(message)) return undefined;
+    const { certificate } = message.list;
+    const proven = certificate && provenCheckpoint(certificate, this.#options, self.cluster);
+    if (proven?.slot !== message.slot) return "bad-certificate";
+    const claims = decodeClaims(message.list.rejoins, self.cluster);
+    const isTold = claims?.every((claim) => isClaimSigned(claim, self.cluster, this.#options));
+    return isTold === true ? undefined : "bad-signature";
   }
 
   #checkCertificates(certificates: readonly Certificate[], block: Block): Rejection | undefined {

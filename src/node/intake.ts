@@ -35,6 +35,8 @@ export interface IntakeOptions {
   readonly view: () => View;
   readonly primary: () => NodeRef;
   readonly height: () => number;
+  /** Of the last record. */
+  readonly recordTime: () => number;
   readonly account: (id: AccountId) => AccountValue | undefined;
   readonly isDown: (cluster: ClusterId) => boolean;
 }
@@ -45,7 +47,7 @@ interface Watched {
   readonly waiting: Set<Digest>;
 }
 
-type ReplyRow = Omit<ReturnType<typeof storedReplySchema.decode>, "validUntil">;
+type ReplyRow = ReturnType<typeof storedReplySchema.decode>;
 
 /** What a reply needs of the request it answers. */
 type Asker = Pick<Request, "client" | "nonce" | "hash">;
@@ -163,7 +165,7 @@ export class Intake {
   repeat(hash: Digest, now: Now, out: Effects): boolean {
     const request = this.#watched.get(hash);
     if (request === undefined) return false;
-    const isUsedUp = this.#options.reader.get(replyKey(request.client, request.nonce)) !== undefined;
+    const isUsedUp = this.#storedReply(request) !== undefined;
     if (isUsedUp || request.validUntil < now.time) {
       this.#unwatch(request);
       return false;
@@ -197,7 +199,8 @@ export class Intake {
     const { block, height, finalSequence } = executed.ordered;
     const where = { height, sequence: finalSequence, digest: fromHex(block.digest) };
     for (const { request, results } of executed.consumed) {
-      this.#fresh.set(requestId(request), { request: fromHex(request.hash), results, ...where });
+      const { validUntil, hash } = request;
+      this.#fresh.set(requestId(request), { request: fromHex(hash), validUntil, results, ...where });
     }
     let at = 0;
     for (const request of block.requests) {
@@ -255,11 +258,14 @@ export class Intake {
     this.#fresh.clear();
   }
 
+  /** Of this request, or of another one that still holds its id: stores keep replies longer than they must. */
   #storedReply(request: Request): ReplyRow | undefined {
     const fresh = this.#fresh.get(requestId(request));
     if (fresh !== undefined) return fresh;
-    const stored = this.#options.reader.get(replyKey(request.client, request.nonce));
-    return stored === undefined ? undefined : storedReplySchema.decode(stored);
+    const row = this.#options.reader.get(replyKey(request.client, request.nonce));
+    const stored = row === undefined ? undefined : storedReplySchema.decode(row);
+    const isPast = stored !== undefined && stored.validUntil < this.#options.recordTime();
+    return isPast && !isReplyTo(stored, request) ? undefined : stored;
   }
 
   #resend(request: Request, { height, sequence, digest, results }: ReplyRow, out: Effects): void {

@@ -83,7 +83,7 @@ export class RecordFetcher {
     const blocks = chain.low < from;
     const range = { from, to: blocks ? target.checkpoint.height : chain.low, blocks };
     this.#asked = { peer, ...range };
-    send.push({ to: [peer], message: { kind: "fetch-records", ...range } });
+    send.push({ to: [peer], message: { kind: "fetch-records", ...range, downwards: false } });
   }
 
   /** Records that follow this node's last one, checked, in order. The caller writes them and then asks on. */

@@ -29,12 +29,16 @@ export class RecordServer {
     this.#answered.clear();
   }
 
-  /** Upwards with blocks, downwards without, until the answer is full or there is no more. */
-  #read({ from, to, blocks }: FetchRecords): { readonly from: number; readonly items: readonly RecordItem[] } {
+  /** Upwards, or downwards from the upper end, until the answer is full or there is no more. */
+  #read({ from, to, blocks, downwards }: FetchRecords): {
+    readonly from: number;
+    readonly items: readonly RecordItem[];
+  } {
     const items: RecordItem[] = [];
     let bytes = 0;
-    let height = blocks ? from : to;
-    const step = blocks ? 1 : -1;
+    const isUpwards = blocks && !downwards;
+    let height = isUpwards ? from : to;
+    const step = isUpwards ? 1 : -1;
     for (; height >= from && height <= to && items.length < limits.recordsPerAnswerMax; height += step) {
       const item = this.#item(height, blocks);
       if (item === undefined) break;
@@ -42,8 +46,8 @@ export class RecordServer {
       if (bytes > limits.recordsAnswerBytesMax && items.length > 0) break;
       items.push(item);
     }
-    if (!blocks) items.reverse();
-    return { from: blocks ? from : height + 1, items };
+    if (!isUpwards) items.reverse();
+    return { from: isUpwards ? from : height + 1, items };
   }
 
   #item(height: number, withBlock: boolean): RecordItem | undefined {

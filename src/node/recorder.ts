@@ -3,15 +3,17 @@
 // order; it never decides about it.
 
 import type { Ordered } from "../cross/outlet.js";
-import { digestOf } from "../crypto/hash.js";
 import type { ExecutedBlock, OrderedBlock } from "../execution/engine.js";
 import type { StateRoot } from "../execution/root.js";
-import { progressKey, progressSchema, sumKey, sumSchema } from "../ledger/keys.js";
+import type { StoredId } from "../execution/slices.js";
+import { chunkKey, progressKey, progressSchema, replyKey, sumKey, sumSchema, supersededKey } from "../ledger/keys.js";
 import { encodeRecord, type LedgerRecord, recordHash } from "../ledger/records.js";
-import type { Write } from "../types/effects.js";
-import { type Digest, fromHex, type Sequence, type Slot } from "../types/ids.js";
+import { type Block, requestId } from "../types/block.js";
+import type { Reader, Write } from "../types/effects.js";
+import { type ClusterId, clusterOf, type Digest, type Sequence, type Slot } from "../types/ids.js";
+import { storedReplySchema } from "../types/schema.js";
 import type { IncarnationTable } from "./incarnations.js";
-import { type MadeRecord, recordRows } from "./records.js";
+import { idsOf, type MadeRecord, recordRows } from "./records.js";
 
 /** The end of the view as it is on disk. */
 export interface Head {
@@ -21,10 +23,9 @@ export interface Head {
   readonly finalSequence: Sequence;
 }
 
-/** How far the log is recorded without a gap, and the running hash over the digests placed up to there (protocol 6). */
+/** How far the log is recorded without a gap. */
 export interface Progress {
   readonly slot: Slot;
-  readonly placed: Digest;
 }
 
 export interface Recorded {
@@ -34,14 +35,17 @@ export interface Recorded {
   readonly progress: Progress;
 }
 
-/** A record with where it is in the log, and with what the state root needs of it. */
-export interface AppendedRecord extends MadeRecord, Pick<ExecutedBlock, "ordered"> {
+/** A record with where it is in the log. */
+export interface AppendedRecord extends MadeRecord {
   readonly slot: Slot;
+  readonly block: Block;
 }
 
-export const NO_PROGRESS: Progress = { slot: 0, placed: "0".repeat(64) as Digest };
+export const NO_PROGRESS: Progress = { slot: 0 };
 
 export class Recorder {
+  readonly #cluster: ClusterId;
+  readonly #reader: Reader;
   readonly #root: StateRoot;
   readonly #incarnations: IncarnationTable;
   readonly #isNoOp: (slot: Slot) => boolean;
@@ -54,8 +58,12 @@ export class Recorder {
   #progress: Progress;
   /** The gapless prefix may go on over no-ops beyond the last block's slot. */
   #passed: Slot;
+  /** Ids of this turn, of which the store does not know yet. */
+  readonly #fresh = new Map<string, StoredId>();
 
   constructor(options: {
+    readonly cluster: ClusterId;
+    readonly reader: Reader;
     readonly head: Head;
     readonly progress: Progress;
     readonly root: StateRoot;
@@ -66,6 +74,8 @@ export class Recorder {
     readonly incarnations: IncarnationTable;
   }) {
     this.#incarnations = options.incarnations;
+    this.#cluster = options.cluster;
+    this.#reader = options.reader;
     this.#head = options.head;
     this.#progress = options.progress;
     this.#passed = options.progress.slot;
@@ -81,6 +91,16 @@ export class Recorder {
 
   get progress(): Progress {
     return this.#progress;
+  }
+
+  /** How many past states are kept. */
+  get states(): number {
+    return this.#root.views.length;
+  }
+
+  /** Record time of the oldest state that is kept. */
+  get oldestTime(): number {
+    return this.#root.views[0]?.recordTime ?? this.#head.time;
   }
 
   /** Gives a delivered block its height and record time: max of its own and the record's before (protocol 4). */
@@ -108,9 +128,10 @@ export class Recorder {
       time: recordTime,
       results: executed.results,
     };
-    const { results: _, ...changes } = executed;
+    const { accounts, consumed } = executed;
     const { certificates, slot } = ordered;
-    const hash = this.append({ record, encoded: encodeRecord(record), certificates, slot, ...changes }, persist);
+    const encoded = encodeRecord(record);
+    const hash = this.append({ record, encoded, certificates, slot, block, accounts, consumed }, persist);
     if (this.#advance()) persist.push(this.#progressRow());
     return { record, hash, progress: this.#progress };
   }
@@ -120,10 +141,17 @@ export class Recorder {
     const { record, encoded, slot } = made;
     const { height, time, finalSequence, digest } = record;
     if (height !== this.#head.height + 1) throw new Error(`record ${height} follows record ${this.#head.height}`);
-    persist.push(...recordRows(made));
-    this.#root.apply(made);
+    const ids = idsOf(made);
+    const position = { digest, slot, sequence: this.#ownSequence(made.record) };
+    this.#keepSuperseded(ids, persist);
+    persist.push(...recordRows({ ...made, ids, position }));
+    const { block, certificates } = made;
+    const since = this.#root.views[0]?.height ?? height;
+    this.#incarnations.record({ record, block, certificates, since }, persist);
+    const incarnations = this.#incarnations.bytes;
+    const chunk = this.#root.apply({ accounts: made.accounts, ids, position, incarnations, recordTime: time });
+    if (chunk !== undefined) persist.push({ key: chunkKey(chunk.number), value: chunk.digest });
     persist.push(sumRow(height, this.#root));
-    this.#incarnations.record({ record, block: made.ordered.block, certificates: made.certificates }, persist);
     const hash = recordHash(encoded);
     this.#head = { height, hash, time, finalSequence };
     this.#recorded.set(slot, digest);
@@ -133,39 +161,66 @@ export class Recorder {
   /** A checkpoint proves that all slots up to this one are recorded or no-ops. Returns what lies above. */
   reach(slot: Slot, persist: Write[]): readonly Slot[] {
     const upTo = [...this.#recorded].filter(([each]) => each <= slot).sort(([a], [b]) => a - b);
-    for (const [each, digest] of upTo) this.#place(each, digest);
+    for (const [each] of upTo) this.#place(each);
     if (this.#progress.slot !== slot) throw new Error(`slot ${slot} of a checkpoint has no record`);
     persist.push(this.#progressRow());
     return [...this.#recorded.keys()];
   }
 
-  /** The state root after the last record, with what was placed up to the gapless prefix (protocol 6). */
+  /** The state root after the last record (protocol 6). */
   stateRoot(): Digest {
-    const incarnations = this.#incarnations.digest();
-    return this.#root.root([this.#progress.placed, ...(incarnations === undefined ? [] : [incarnations])]);
+    return this.#root.root();
+  }
+
+  /** Keeps the present state, that of the CHECKPOINT at this slot, for who may ask for it. */
+  freeze(slot: Slot): void {
+    this.#root.freeze({ slot, height: this.#head.height });
+  }
+
+  /** The store knows of this turn's ids from now on. */
+  endTurn(): void {
+    this.#fresh.clear();
+  }
+
+  /** An id that is used again after it expired takes the place of a reply that a past state may still hold. */
+  #keepSuperseded(ids: readonly StoredId[], persist: Write[]): void {
+    const oldest = this.#root.views[0];
+    for (const id of ids) {
+      const name = requestId(id);
+      const fresh = this.#fresh.get(name);
+      this.#fresh.set(name, id);
+      if (oldest === undefined) continue;
+      const reply = fresh?.reply ?? this.#reader.get(replyKey(id.client, id.nonce));
+      if (reply === undefined) continue;
+      const { validUntil } = storedReplySchema.decode(reply);
+      if (validUntil < oldest.recordTime) continue;
+      persist.push({ key: supersededKey(id.client, id.nonce, validUntil), value: reply });
+    }
   }
 
   #advance(): boolean {
     const before = this.#progress.slot;
     for (;;) {
       const slot = this.#passed + 1;
-      const digest = this.#recorded.get(slot);
-      if (digest !== undefined) {
-        this.#place(slot, digest);
-      } else if (!this.#isNoOp(slot)) return this.#progress.slot > before;
+      if (this.#recorded.has(slot)) this.#place(slot);
+      else if (!this.#isNoOp(slot)) return this.#progress.slot > before;
       this.#passed = slot;
     }
   }
 
-  #place(slot: Slot, digest: Digest): void {
-    const placed = digestOf(Buffer.concat([fromHex(this.#progress.placed), fromHex(digest)]));
-    this.#progress = { slot, placed };
+  #place(slot: Slot): void {
+    this.#progress = { slot };
     this.#recorded.delete(slot);
   }
 
   #progressRow(): Write {
-    const { slot, placed } = this.#progress;
-    return { key: progressKey(), value: progressSchema.encode({ slot, placed: fromHex(placed) }) };
+    return { key: progressKey(), value: progressSchema.encode(this.#progress) };
+  }
+
+  #ownSequence({ sequences }: LedgerRecord): Sequence {
+    const own = sequences.find((sequence) => clusterOf(sequence) === this.#cluster);
+    if (own === undefined) throw new Error("a record without a sequence of its own cluster");
+    return own;
   }
 }
 

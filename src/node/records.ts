@@ -4,6 +4,8 @@
 import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { decidedOf } from "../cluster/certificate.js";
 import type { AccountValue, ConsumedRequest } from "../execution/engine.js";
+import type { Position } from "../execution/positions.js";
+import type { StoredId } from "../execution/slices.js";
 import { judgeCertificates } from "../ledger/evidence.js";
 import {
   accountKey,
@@ -11,6 +13,8 @@ import {
   expiryKey,
   heightKey,
   heightSchema,
+  positionKey,
+  positionSchema,
   recordKey,
   replyKey,
 } from "../ledger/keys.js";
@@ -36,25 +40,39 @@ export interface MadeRecord {
   readonly consumed: readonly ConsumedRequest[];
 }
 
-export function recordRows({ record, encoded, certificates, accounts, consumed }: MadeRecord): Write[] {
-  const { height, finalSequence } = record;
+/** The ids that a record consumes, with what their clients are told. */
+export function idsOf({ record, consumed }: Pick<MadeRecord, "record" | "consumed">): StoredId[] {
+  const { height, finalSequence: sequence } = record;
+  const digest = fromHex(record.digest);
+  return consumed.map(({ request, results }) => {
+    const { client, nonce, validUntil, hash } = request;
+    const reply = { request: fromHex(hash), validUntil, height, sequence, digest, results };
+    return { client, nonce, validUntil, reply: storedReplySchema.encode(reply) };
+  });
+}
+
+export interface RecordRows extends Omit<MadeRecord, "consumed"> {
+  readonly ids: readonly StoredId[];
+  readonly position: Position;
+}
+
+export function recordRows({ record, encoded, certificates, accounts, ids, position }: RecordRows): Write[] {
+  const { height } = record;
+  const { slot, sequence } = position;
   const digest = fromHex(record.digest);
   const rows: Write[] = [
     { key: recordKey(height), value: encoded },
     { key: certificatesKey(height), value: committedSchema.encode({ digest, certificates }) },
     { key: heightKey(record.digest), value: heightSchema.encode({ height }) },
+    { key: positionKey(height), value: positionSchema.encode({ digest, slot, sequence }) },
   ];
   for (const { account, balance, owner } of accounts) {
     const value = storedAccountSchema.encode({ balance, owner: owner === undefined ? NO_BYTES : fromHex(owner) });
     rows.push({ key: accountKey(account), value });
   }
-  for (const { request, results } of consumed) {
-    const { client, nonce, validUntil } = request;
-    const reply = { request: fromHex(request.hash), validUntil, height, sequence: finalSequence, digest, results };
-    rows.push({ key: replyKey(client, nonce), value: storedReplySchema.encode(reply) });
-  }
-  if (consumed.length > 0) {
-    const last = consumed.reduce((latest, { request }) => Math.max(latest, request.validUntil), 0);
+  for (const { client, nonce, reply } of ids) rows.push({ key: replyKey(client, nonce), value: reply });
+  if (ids.length > 0) {
+    const last = ids.reduce((latest, { validUntil }) => Math.max(latest, validUntil), 0);
     rows.push({ key: expiryKey(last, height), value: NO_BYTES });
   }
   return rows;

@@ -16,7 +16,7 @@ import type { Block, Request } from "../types/block.js";
 import type { Effects, Event, Reader } from "../types/effects.js";
 import type { Digest, NodeRef, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import { type Result, unreachable, type Verified } from "../types/message.js";
+import { unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Alarms } from "./alarms.js";
@@ -47,6 +47,7 @@ export interface ReplicaOptions extends BlockContext {
   readonly decodeBlock: (bytes: Uint8Array) => Block;
   /** With it, the node takes part only when its cluster knows of its start; without, at once. */
   readonly signer?: Signer;
+  readonly catchUpAtOnceMax?: number | undefined;
 }
 
 export class Replica {
@@ -93,6 +94,8 @@ export class Replica {
     });
     this.#batcher = new Batcher({ requestsMax: topology.blockRequestsMax });
     this.#recorder = new Recorder({
+      cluster: self.cluster,
+      reader,
       head: restored.head,
       progress: restored.progress,
       root: restored.root,
@@ -113,6 +116,7 @@ export class Replica {
       view: () => this.coordinator.engine.view,
       primary: () => this.coordinator.primaryOf(self.cluster),
       height: () => this.#recorder.head.height,
+      recordTime: () => this.#recorder.head.time,
       account: (id) => restored.execution.account(id),
       isDown: (cluster) => this.coordinator.decisions.availability.isDown(cluster),
     });
@@ -143,12 +147,12 @@ export class Replica {
     return this.#recorder.head.height;
   }
 
-  /** Time of the last record, ms since 1970. */
-  get recordTime(): number {
-    return this.#recorder.head.time;
+  /** Whatever had expired before this is of no use any more. */
+  get forgetTime(): number {
+    return this.#recorder.oldestTime;
   }
 
-  /** Size of everything that can grow, for metrics. */
+  /** Size of everything that can grow. */
   get gauges(): Readonly<Record<string, number>> {
     return {
       height: this.#recorder.head.height,
@@ -157,14 +161,13 @@ export class Replica {
       undelivered: this.coordinator.undelivered,
       unexecuted: this.#options.restored.execution.pending,
       cross: this.coordinator.decisions.size,
+      states: this.#recorder.states,
     };
   }
 
-  /** Monotonic time at which a tick is due; undefined: no need. */
+  /** Monotonic time of the next tick; undefined: no need. */
   get wakeAt(): number | undefined {
-    const all = [this.#alarms.wakeAt, this.#catchUp.wakeAt, this.#gate.wakeAt];
-    const due = all.filter((each) => each !== undefined);
-    return due.length === 0 ? undefined : Math.min(...due);
+    return [this.#alarms, this.#catchUp, this.#gate].flatMap(({ wakeAt }) => wakeAt ?? []).sort((a, b) => a - b)[0];
   }
 
   /** What a node that does not take part yet waits for, in words. */
@@ -180,8 +183,7 @@ export class Replica {
   /** Could this message still change anything? False lets the door skip its signature. */
   wants(message: Verified["message"]): boolean {
     const { self, restored } = this.#options;
-    const { execution } = restored;
-    return couldMatter(message, { self, coordinator: this.coordinator, catchUp: this.#catchUp, execution });
+    return couldMatter(message, { ...restored, self, coordinator: this.coordinator, catchUp: this.#catchUp });
   }
 
   /** Is the request queued or watched here, so that the same once more would change nothing? */
@@ -202,7 +204,7 @@ export class Replica {
         this.#intake.refuse(event, event.code, out);
         break;
       case "read":
-        if (!this.#catchUp.isAppending) this.#intake.onRead(event, out);
+        if (!this.#catchUp.isResting) this.#intake.onRead(event, out);
         break;
       case "tick":
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
@@ -226,7 +228,7 @@ export class Replica {
     this.#collect(now, out);
     while (this.#proposer.proposeNext(now)) this.#collect(now, out);
     this.#flushChanged(out);
-    this.#catchUp.finish(out);
+    this.#catchUp.finish(now, out);
     if (this.#gate.finish(now, out)) {
       this.coordinator.begin();
       this.#collect(now, out);
@@ -238,6 +240,7 @@ export class Replica {
     this.#placed.clear();
     this.#queries.endTurn();
     this.#intake.endTurn();
+    this.#recorder.endTurn();
   }
 
   #flushChanged(out: Effects): void {
@@ -265,7 +268,7 @@ export class Replica {
       case "commit":
         return this.coordinator.onCommit({ ...verified, message });
       case "result":
-        if (this.#catchUp.isAppending) return;
+        if (this.#catchUp.isResting) return;
         this.#absorbExecution(this.#options.restored.execution.onResult(message), out);
         return this.#execute(out);
       case "accept-query":
@@ -301,9 +304,10 @@ export class Replica {
         this.#table.hear(message, out.persist);
         return this.coordinator.onViewMessage({ ...verified, message });
       case "fetch-records":
-        return this.#catchUp.onFetchRecords({ ...verified, message }, out);
       case "records":
-        return this.#catchUp.onRecords({ ...verified, message }, now, out);
+      case "fetch-state":
+      case "state":
+        return this.#catchUp.onTransfer({ ...verified, message }, now, out);
       default:
         unreachable(message);
     }
@@ -363,7 +367,7 @@ export class Replica {
   /** Gives execution what was delivered, as far as it takes blocks: it may wait for other clusters' verdicts. */
   #execute(out: Effects): void {
     const { execution } = this.#options.restored;
-    if (this.#catchUp.isAppending) return;
+    if (this.#catchUp.isResting) return;
     while (this.#backlog.length > 0 && execution.pending < limits.undeliveredMax) {
       this.#absorbExecution(execution.deliver(this.#recorder.order(this.#backlog.shift() as Ordered)), out);
     }
@@ -376,9 +380,7 @@ export class Replica {
       // One signed RESULT of a crash cluster is enough (protocol 4): its primary's.
       if (this.#own.model === "crash" && !this.coordinator.engine.isPrimary) continue;
       const to = members.nodesOf(block.clusters.filter((cluster) => cluster !== self.cluster));
-      const { cluster, node } = self;
-      const message: Result = { kind: "result", cluster, node, digest: block.digest, verdicts };
-      out.send.push({ to, message });
+      out.send.push({ to, message: { kind: "result", ...self, digest: block.digest, verdicts } });
     }
     for (const executed of step.executed) {
       const { block, height, finalSequence } = executed.ordered;

@@ -6,37 +6,37 @@ import { type BlockContext, decodeBlock } from "../cluster/block.js";
 import { checkpointOf, decodeCheckpoint, NO_CHECKPOINT, type StablePoint } from "../cluster/checkpoint.js";
 import { genesisAccounts } from "../cluster/genesis.js";
 import type { Coordinator } from "../cross/coordinator.js";
-import type { AccountValue, ExecutionEngine } from "../execution/engine.js";
-import { StateRoot } from "../execution/root.js";
+import type { ExecutionEngine } from "../execution/engine.js";
+import type { StateRoot } from "../execution/root.js";
 import { createExecution } from "../execution/scheduler.js";
 import type { StableCheckpoint } from "../intra/checkpoint.js";
 import {
   accountKey,
-  accountOfKey,
   blockKey,
   catchUpKey,
   catchUpSchema,
   certificatesKey,
   checkpointKey,
   heightKey,
-  idOfReplyKey,
+  historyKey,
+  historySchema,
   metaKey,
   prefixRange,
   progressKey,
   progressSchema,
   recordKey,
   saidKey,
-  sumKey,
-  sumSchema,
+  snapshotKey,
   viewKey,
 } from "../ledger/keys.js";
 import { decodeRecord, encodeRecord, genesisRecord, recordHash } from "../ledger/records.js";
 import type { Store } from "../ledger/store.js";
 import { RECOVER } from "../ledger/store-errors.js";
-import { type Block, requestId } from "../types/block.js";
+import type { Block } from "../types/block.js";
 import { CodedError } from "../types/codes.js";
 import type { Decided, Write } from "../types/effects.js";
-import { type ClusterId, type Digest, fromHex, type PublicKey, type Slot, toHex, type View } from "../types/ids.js";
+import { type AccountId, type ClusterId, type Digest, fromHex, type Slot, toHex, type View } from "../types/ids.js";
+import { limits } from "../types/limits.js";
 import type { Checkpoint, NewView, Verified } from "../types/message.js";
 import {
   type Certificate,
@@ -44,7 +44,6 @@ import {
   committedSchema,
   type StoredSlot,
   storedAccountSchema,
-  storedReplySchema,
   storedSlotSchema,
   storedViewSchema,
 } from "../types/schema.js";
@@ -52,6 +51,7 @@ import type { Topology } from "../types/topology.js";
 import { recordedIncarnations } from "./incarnations.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
 import { ownDecision } from "./records.js";
+import { readPositions, restoreState } from "./restore-state.js";
 import { decodeNewView } from "./wire-views.js";
 
 export interface Restored {
@@ -73,6 +73,15 @@ export interface Restored {
   readonly recorded: ReadonlyMap<Slot, Digest>;
   /** The node was taking records from others: up to where, and what the log holds for those it has. */
   readonly catchUp: { readonly target: StableCheckpoint; readonly decided: readonly Decided[] } | undefined;
+  /** The node was taking the state at this checkpoint; accounts are partly of then and partly of before. */
+  readonly snapshot: StableCheckpoint | undefined;
+  readonly history: History | undefined;
+}
+
+/** Records above `below` and below `from` are not here: the node took a state instead. */
+export interface History {
+  readonly below: number;
+  readonly from: number;
 }
 
 /** The rows of a new store: record 0 and the accounts the network begins with. */
@@ -90,16 +99,22 @@ export function genesisWrites(topology: Topology, cluster: ClusterId, topologyTe
 export async function restore(store: Store, context: BlockContext, cluster: ClusterId): Promise<Restored> {
   const { topology, members } = context;
   const head = await readHead(store);
-  const accounts = await readAccounts(store);
-  const consumedIds = await readConsumed(store, head.time);
   const slots = await readSlots(store);
   const checkpoint = readStable(store);
   const said = store.get(saidKey());
   const catchUp = readCatchUp(store, cluster, head.height);
   const progressRow = store.get(progressKey());
-  const progress = progressRow === undefined ? NO_PROGRESS : decodeProgress(progressRow);
-  const root = new StateRoot({ accounts, consumedIds, recordTime: head.time });
-  checkSum(store, head.height, root.accountSum);
+  const progress = progressRow === undefined ? NO_PROGRESS : progressSchema.decode(progressRow);
+  const snapshot = store.get(snapshotKey());
+  const stable = snapshot === undefined ? checkpoint?.checkpoint : undefined;
+  const { accounts, consumedIds, root } = await restoreState(store, {
+    ...context,
+    cluster,
+    head,
+    stable,
+    isTaking: snapshot !== undefined,
+  });
+  const untouched = (account: AccountId) => accounts.get(account);
   return {
     head,
     progress,
@@ -112,14 +127,20 @@ export async function restore(store: Store, context: BlockContext, cluster: Clus
       topology,
       members,
       cluster,
-      accounts,
+      accounts: [],
+      untouched,
       consumedIds,
-      incarnations: recordedIncarnations(members, cluster, store),
+      incarnations: recordedIncarnations(members, cluster, { reader: store }),
     }),
     slots,
     undelivered: readBlocks(store, context, slots),
-    recorded: new Map([...recordedAbove(store, slots, progress.slot), ...appendedAbove(catchUp, progress.slot)]),
+    recorded: new Map([
+      ...(await recordedAbove(store, head.height, progress.slot)),
+      ...appendedAbove(catchUp, progress.slot),
+    ]),
     catchUp,
+    snapshot: snapshot === undefined ? undefined : stableCheckpoint(certificateSchema.decode(snapshot)),
+    history: readHistory(store),
   };
 }
 
@@ -139,40 +160,6 @@ async function readHead(store: Store): Promise<Head> {
     return { height, hash: recordHash(value), time, finalSequence };
   }
   throw new CodedError("store-corrupt", `there is no record, not even the genesis'; ${RECOVER}`);
-}
-
-async function readAccounts(store: Store): Promise<AccountValue[]> {
-  const accounts: AccountValue[] = [];
-  for await (const [key, value] of store.range(prefixRange("account"))) {
-    const { balance, owner } = storedAccountSchema.decode(value);
-    accounts.push({
-      account: accountOfKey(key),
-      balance,
-      owner: owner.length === 0 ? undefined : toHex<PublicKey>(owner),
-    });
-  }
-  return accounts;
-}
-
-/** Each row has its checksum; rows that are missing, or come from an earlier record, are found by the sum. */
-function checkSum(store: Store, height: number, found: number): void {
-  const row = store.get(sumKey());
-  if (row === undefined) return;
-  const { height: at, accounts } = sumSchema.decode(row);
-  if (at === height && accounts === found) return;
-  throw new CodedError(
-    "store-corrupt",
-    `the accounts are not those of record ${height}: some are missing or older; ${RECOVER}`,
-  );
-}
-
-async function readConsumed(store: Store, time: number): Promise<{ id: string; validUntil: number }[]> {
-  const consumed: { id: string; validUntil: number }[] = [];
-  for await (const [key, value] of store.range(prefixRange("reply"))) {
-    const { validUntil } = storedReplySchema.decode(value);
-    if (validUntil >= time) consumed.push({ id: requestId(idOfReplyKey(key)), validUntil });
-  }
-  return consumed;
 }
 
 async function readSlots(store: Store): Promise<StoredSlot[]> {
@@ -242,13 +229,19 @@ function readBlocks(store: Store, context: BlockContext, slots: readonly StoredS
   return [...blocks.values()];
 }
 
-function recordedAbove(store: Store, slots: readonly StoredSlot[], slot: Slot): ReadonlyMap<Slot, Digest> {
+/** Each of them is near the end of the view: it was in a log that holds so much at most. */
+async function recordedAbove(store: Store, head: number, slot: Slot): Promise<ReadonlyMap<Slot, Digest>> {
   const recorded = new Map<Slot, Digest>();
-  for (const { slot: each, decided } of slots) {
-    const digest = decided === undefined ? undefined : toHex<Digest>(decided.digest);
-    if (each > slot && digest !== undefined && isRecorded(store, digest)) recorded.set(each, digest);
+  const from = Math.max(1, head - 2 * limits.slotsAheadMax);
+  for (const position of await readPositions(store, from, head)) {
+    if (position.slot > slot) recorded.set(position.slot, position.digest);
   }
   return recorded;
+}
+
+function readHistory(store: Store): History | undefined {
+  const row = store.get(historyKey());
+  return row === undefined ? undefined : historySchema.decode(row);
 }
 
 function isRecorded(store: Store, digest: Digest): boolean {
@@ -262,8 +255,3 @@ function digestsOf({ decided, accepted, selfAssigned, committed }: StoredSlot): 
 }
 
 const NO_BYTES = new Uint8Array(0);
-
-function decodeProgress(row: Uint8Array): Progress {
-  const { slot, placed } = progressSchema.decode(row);
-  return { slot, placed: toHex<Digest>(placed) };
-}

@@ -39,6 +39,7 @@ export class Truncation {
   #proof: Stable | undefined;
   /** Stable, but not yet reached by this node's own records. */
   #waiting: StableCheckpoint | undefined;
+  #reached: StableCheckpoint | undefined;
   #said: Checkpoint | undefined;
   #forgotten: Slot;
   /** By node: the highest slot at or below the stable one for which it has sent a CHECKPOINT. */
@@ -50,6 +51,7 @@ export class Truncation {
     const { members, self, stable, said, recorder } = options;
     this.#options = options;
     this.#said = said;
+    this.#reached = stable;
     this.#forgotten = stable?.checkpoint.slot ?? 0;
     this.#checkpoints = new Checkpoints({
       cluster: members.clusterOf(self.cluster),
@@ -79,6 +81,11 @@ export class Truncation {
     return this.#waiting;
   }
 
+  /** The stable one that this node's own records have reached. */
+  get reached(): StableCheckpoint | undefined {
+    return this.#reached;
+  }
+
   /** Is there a CHECKPOINT of this node that is not stable yet? */
   get isUnstable(): boolean {
     return this.#said !== undefined && this.#said.slot > this.#checkpoints.stable;
@@ -99,6 +106,7 @@ export class Truncation {
       finalSequence,
       state: recorder.stateRoot(),
     };
+    recorder.freeze(slot);
     // Kept, since after a restart the state has moved on and it could not be made again.
     out.persist.push({ key: saidKey(), value: encodeCheckpoint(this.#said) });
     this.repeat(out.send);
@@ -140,6 +148,7 @@ export class Truncation {
     const { engine, recorder } = this.#options;
     if (this.#waiting === undefined || recorder.progress.slot < this.#waiting.checkpoint.slot) return [];
     const { checkpoint, certificate } = this.#waiting;
+    this.#reached = this.#waiting;
     this.#waiting = undefined;
     this.#forgotten = checkpoint.slot;
     // Written only now: after a restart the log begins where this says, so nothing above may be missing below it.

@@ -33,7 +33,8 @@ export function couldMatter(message: NodeMessage, { self, coordinator, execution
     case "new-view":
       return message.view > engine.view || (message.view === engine.view && !engine.isOpen);
     case "records":
-      return catchUp.wantsRecords;
+    case "state":
+      return catchUp.isAsking(message.kind);
     default:
       return true;
   }

@@ -16,6 +16,7 @@ import {
   envelopeSchema,
   fetchRecordsSchema,
   fetchSchema,
+  fetchStateSchema,
   querySchema,
   readReplySchema,
   readSchema,
@@ -24,9 +25,11 @@ import {
   resultSchema,
   stableSchema,
   startedSchema,
+  stateSchema,
   unknownSchema,
   viewQuerySchema,
 } from "../types/schema.js";
+import { STATE_PARTS } from "../types/state-transfer.js";
 import { decodeVote, encodeVote } from "./votes.js";
 import { decodeClaims, decodeViewMessage, encodeViewMessage } from "./wire-views.js";
 
@@ -93,6 +96,10 @@ export function bodyOf(message: Message): Uint8Array {
       return fetchRecordsSchema.encode(message);
     case "records":
       return recordsSchema.encode(message);
+    case "fetch-state":
+      return fetchStateSchema.encode({ ...message, part: STATE_PARTS.indexOf(message.part) });
+    case "state":
+      return stateSchema.encode({ ...message, part: STATE_PARTS.indexOf(message.part) });
     case "request":
       return message.request.signed.body;
     case "start":
@@ -212,6 +219,16 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
       if (!starts.every((each) => each !== undefined) || rejoins === undefined) return "malformed";
       return { kind, cluster, boot, nonce: toHex(nonce), fresh, mark: { view, slot }, starts, rejoins };
     }
+    case "fetch-state": {
+      const { part: number, ...asked } = fetchStateSchema.decode(body);
+      const part = STATE_PARTS[number];
+      return part === undefined ? "malformed" : { kind, part, ...asked };
+    }
+    case "state": {
+      const { part: number, ...given } = stateSchema.decode(body);
+      const part = STATE_PARTS[number];
+      return part === undefined ? "malformed" : { kind, part, ...given };
+    }
     case "request":
     case "reply":
     case "read":
@@ -263,6 +280,8 @@ export function speakerOf(message: NodeMessage): NodeRef | undefined {
     case "fetch-records":
     case "records":
     case "started":
+    case "fetch-state":
+    case "state":
       return undefined;
     default:
       return unreachable(message);

@@ -1,6 +1,7 @@
 // Runs of single-transfer blocks without any fault, for crashes to be put into: one cluster of each model, and two
 // clusters of different models with cross-shard blocks.
 
+import { limits } from "../types/limits.js";
 import { FAIR_WEATHER } from "./network.js";
 import type { ClusterPlan, RunPlan } from "./plan.js";
 
@@ -47,5 +48,7 @@ function planOf(seed: number, clusters: readonly ClusterPlan[], blocks: number):
     },
     faults: { kinds: [], everyMs: 1000, lastsMs: [100, 1000] },
     safetyMs: 20 * blocks,
+    sleep: undefined,
+    catchUpAtOnceMax: limits.catchUpAtOnceMax,
   };
 }

@@ -127,7 +127,7 @@ export class SimHost implements SimNode {
 
   /** Makes the replica of what is on the disk. False: that cannot be done. */
   async #load(): Promise<boolean> {
-    const { context, onBroken, onRejected } = this.#surroundings;
+    const { context, catchUpAtOnceMax, onBroken, onRejected } = this.#surroundings;
     try {
       const { store, ref, isCorrect, signer } = this;
       this.running = await newProcess({
@@ -137,6 +137,7 @@ export class SimHost implements SimNode {
         decodeBlock: this.#decodeBlock,
         // A byzantine node asks nobody whether it may vote.
         signer: isCorrect ? signer : undefined,
+        catchUpAtOnceMax,
         onRejected: (code, from, kind) => onRejected(this, code, from, kind),
       });
       return true;
@@ -360,9 +361,9 @@ export class SimHost implements SimNode {
     const { queue, tempo } = this.#surroundings;
     if (tempo.pruneMs === 0 || queue.now - this.#prunedAt < tempo.pruneMs) return;
     this.#prunedAt = queue.now;
-    const { recordTime } = replica;
+    const { forgetTime } = replica;
     this.#later(0, async () => {
-      this.disk.write(await expiredReplies(this.store, this.#decodeBlock, recordTime), { sync: false });
+      this.disk.write(await expiredReplies(this.store, this.#decodeBlock, forgetTime), { sync: false });
     });
   }
 

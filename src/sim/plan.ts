@@ -81,6 +81,14 @@ export interface FaultPlan {
   readonly lastsMs: Range;
 }
 
+/** A node that is away from one moment until everything heals, so that others forget what it lacks. */
+export interface SleepPlan {
+  /** Positions in the plan's clusters and in the cluster's nodes. */
+  readonly cluster: number;
+  readonly node: number;
+  readonly fromMs: number;
+}
+
 export interface RunPlan {
   readonly seed: number;
   readonly profile: Profile | "own";
@@ -96,6 +104,9 @@ export interface RunPlan {
   readonly skewMs: number;
   readonly load: LoadPlan;
   readonly faults: FaultPlan;
+  readonly sleep: SleepPlan | undefined;
+  /** A gap of so many records is closed by records without a question whether the state is less. */
+  readonly catchUpAtOnceMax: number;
   /** How long faults happen. */
   readonly safetyMs: number;
 }

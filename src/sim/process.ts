@@ -37,12 +37,14 @@ export async function newProcess(options: {
   readonly decodeBlock: (bytes: Uint8Array) => Block;
   /** Undefined: takes part without asking its cluster. */
   readonly signer: Signer | undefined;
+  /** As in the limits, unless it says otherwise. */
+  readonly catchUpAtOnceMax: number | undefined;
   readonly onRejected: IngressOptions["onRejected"];
 }): Promise<{ readonly replica: Replica; readonly ingress: Ingress }> {
-  const { context, self, store, decodeBlock, signer, onRejected } = options;
+  const { context, self, store, decodeBlock, signer, catchUpAtOnceMax, onRejected } = options;
   const restored = await restore(store, context, self.cluster);
   const asking = signer === undefined ? {} : { signer };
-  const replica = new Replica({ ...context, self, reader: store, restored, decodeBlock, ...asking });
+  const replica = new Replica({ ...context, self, reader: store, restored, decodeBlock, catchUpAtOnceMax, ...asking });
   const ingress = new Ingress({
     ...context,
     self,

@@ -3,6 +3,7 @@
 // network's doing; storm the machines'; treason has byzantine nodes and clients in bad weather; crossfire has nearly
 // nothing but cross-shard requests on few accounts, sent all at once, and loses its primaries.
 
+import { limits } from "../types/limits.js";
 import type { FailureModel } from "../types/topology.js";
 import { Draw, type Range } from "./draw.js";
 import { FAIR_WEATHER, type Weather } from "./network.js";
@@ -79,6 +80,7 @@ export function planOf(wishes: PlanWishes): RunPlan {
     load: drawLoad(draw, { profile, clusters, safetyMs }),
     faults: withStorage(wishes.seed, profile, drawFaults(draw, profile)),
     safetyMs,
+    ...drawAbsence(wishes.seed, { profile, clusters, safetyMs }),
   };
 }
 
@@ -86,6 +88,23 @@ export function planOf(wishes: PlanWishes): RunPlan {
 function withStorage(seed: number, profile: Profile, faults: RunPlan["faults"]): RunPlan["faults"] {
   if (profile !== "storm") return faults;
   return { ...faults, kinds: [...faults.kinds, ...new Draw(seed, "storage").some(STORAGE_FAULTS, 0.3)] };
+}
+
+/** Drawn by itself, since it came later than the rest: seeds of before have their runs. */
+function drawAbsence(
+  seed: number,
+  { profile, clusters, safetyMs }: Pick<RunPlan, "clusters" | "safetyMs"> & { readonly profile: Profile },
+): Pick<RunPlan, "sleep" | "catchUpAtOnceMax"> {
+  const draw = new Draw(seed, "absence");
+  const catchUpAtOnceMax = draw.pick([0, 0, 16, limits.catchUpAtOnceMax]);
+  // In a cluster with a byzantine node one more that is away may be too many.
+  const loyal = [...clusters.keys()].filter((cluster) => clusters[cluster]?.villains === 0);
+  if (profile === "calm" || profile === PACED || loyal.length === 0 || !draw.chance(0.35)) {
+    return { sleep: undefined, catchUpAtOnceMax };
+  }
+  const cluster = draw.pick(loyal);
+  const node = draw.below(clusters[cluster]?.nodes ?? 1);
+  return { sleep: { cluster, node, fromMs: Math.floor(draw.number([0, safetyMs / 3])) }, catchUpAtOnceMax };
 }
 
 /** 4 byzantine clusters of 4, one request a second, a tenth of them over two clusters, for 5 minutes. */
@@ -121,6 +140,8 @@ function pacedPlan(seed: number): RunPlan {
       rogues: 0,
     },
     faults: { kinds: [], everyMs: 1000, lastsMs: [1, 2] },
+    sleep: undefined,
+    catchUpAtOnceMax: limits.catchUpAtOnceMax,
     safetyMs: 300_000,
   };
 }

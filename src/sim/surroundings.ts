@@ -37,6 +37,7 @@ export interface Surroundings {
   readonly world: SimWorld;
   readonly context: BlockContext;
   readonly tempo: Tempo;
+  readonly catchUpAtOnceMax: number;
   readonly keyOf: (node: NodeRef) => PublicKey;
   readonly send: (from: Endpoint, to: PublicKey, frame: Frame, extraMs?: number) => void;
   readonly onTurn: (host: SimHost, plan: TurnPlan) => void;

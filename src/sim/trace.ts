@@ -115,7 +115,9 @@ function describeNote(note: Note): string {
     case "takes-part":
       return "takes part from now on";
     case "caught-up":
-      return `caught up to slot ${note.slot} height ${note.height}`;
+      return `caught up by ${note.by} to slot ${note.slot} height ${note.height}`;
+    case "catching-up":
+      return `catching up by ${note.by}, ${note.percent} %`;
     case "view":
       return `${note.isOpen ? "opened" : "entered"} view ${note.view}`;
     default:

@@ -107,6 +107,18 @@ export class World implements SimWorld {
     for (const host of this.hosts) await host.boot();
     for (const client of [...this.clients, ...this.rogues]) client.start();
     this.nemesis.start();
+    this.#layToSleep();
+  }
+
+  #layToSleep(): void {
+    const { sleep } = this.plan;
+    const info = sleep && this.topology.clusters[sleep.cluster]?.nodes[sleep.node];
+    const host = this.hosts.find(({ info: { id } }) => id === info?.id);
+    if (sleep === undefined || host === undefined) return;
+    this.queue.at(sleep.fromMs, () => {
+      this.#note(`${host.name} sleeps until everything heals`);
+      host.crash();
+    });
   }
 
   /** Ends at the first violation. */
@@ -255,6 +267,7 @@ export class World implements SimWorld {
       world: this,
       context,
       tempo: this.plan.tempo,
+      catchUpAtOnceMax: this.plan.catchUpAtOnceMax,
       keyOf: this.#keyOf,
       send: (from, to, frame, extraMs) => this.#send(from, to, frame, extraMs),
       onTurn: (host, plan) => this.#onTurn(host, plan),

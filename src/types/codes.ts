@@ -70,6 +70,7 @@ export type Rejection =
   | "bad-certificate"
   | "bad-block" // not statically valid
   | "bad-record" // not a record of the chain that a checkpoint proves
+  | "bad-state" // not a piece of the state that a checkpoint proves
   | "not-primary" // a proposal from a node that is not primary of its view
   | "not-involved" // this cluster is not part of the block's P
   | "stale-view"

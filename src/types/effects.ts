@@ -66,8 +66,16 @@ export type Note =
   | { readonly kind: "view"; readonly view: number; readonly isOpen: boolean }
   /** The cluster knows of this start: the node votes from now on. */
   | { readonly kind: "takes-part" }
-  /** The view now reaches a stable checkpoint, by records of other nodes. */
-  | { readonly kind: "caught-up"; readonly slot: number; readonly height: number };
+  /** The view now reaches a stable checkpoint, by records of other nodes or by their state. */
+  | { readonly kind: "caught-up"; readonly by: "records" | "state"; readonly slot: number; readonly height: number }
+  /** It takes what it lacks from this node: so much of it is there now, and this answer had so many bytes. */
+  | {
+      readonly kind: "catching-up";
+      readonly by: "records" | "state" | "history";
+      readonly from: NodeRef;
+      readonly percent: number;
+      readonly bytes: number;
+    };
 
 /** What one turn asks of the world. */
 export interface Effects {

@@ -49,10 +49,24 @@ export const limits = {
   recordsPerAnswerMax: 256, // records in one answer: with their certificates, some 50 ms of signature checks
   recordsAnswerBytesMax: 1 << 20, // of one answer, unless a single record needs more
   catchUpRecordsMax: 1 << 18, // a gap that records close, about 50 MiB of memory; a longer one needs the state itself
+  catchUpAtOnceMax: 1024, // a gap that records close without a question for the smaller way: a few answers
+  idsPerPageMax: 1024, // ids in one piece of the state, their replies included
+  idPageBytes: 1 << 17, // of replies in one piece, after which the next one begins: batches have long replies
+  positionsPerChunk: 2048, // places of blocks in one piece of the state: 96 KiB, 10 ms to read
+  statePiecesMax: 4096, // pieces that one question may name: every bucket of accounts
+  stateAnswerBytesMax: 1 << 18, // of one answer, unless a single piece needs more: 5 ms at both ends
+  stateEveryMs: 50, // between an answer and the next question: 5 MB/s, and a tenth of a source's time at most
+  stateSlicesMax: 1024, // seconds within which unexpired ids may expire, and then some
+  stateDigestsBytesMax: 2 << 20, // of the list of one part's pieces: 128 million blocks, and below a frame
+  stateHoldMs: 30_000, // a past state that nobody asks for is kept so long, so that a node in the middle can go on
+  stateViewsMax: 2, // past states that are kept for nodes in the middle
+  stateUndoMax: 1 << 18, // accounts changed since a kept state, about 50 MiB; then it is let go
+  historyEveryMs: 500, // between two questions for old records, which nobody waits for
   sourceBanMs: 30_000, // a node that gave something wrong, or nothing, is left out so long
 
   // -- starts
   rejoinEveryMs: 10_000, // of one node, in record time: each costs its cluster a change of view
+  incarnationsKeptMax: 8192, // of one node, with their places: one for each record above a kept state, at worst
   rejoinLifetimeMs: 60_000, // of one INCARNATION request; then the node signs another
 
   // -- time

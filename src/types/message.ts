@@ -6,6 +6,7 @@ import type { Block, Request } from "./block.js";
 import type { Decided } from "./effects.js";
 import type { ClusterId, Digest, Entry, NodeIndex, NodeRef, Sequence, Slot, View } from "./ids.js";
 import type { AccountState, Certificate, RecordItem, Signed, Statement, WireReply } from "./schema.js";
+import type { FetchState, State } from "./state-transfer.js";
 
 /** One node's statement about one entry of one cluster's log. */
 export interface Vote {
@@ -112,6 +113,8 @@ export interface FetchRecords {
   readonly to: number;
   /** With blocks and certificates, the lowest first; else the records alone, those at the upper end. */
   readonly blocks: boolean;
+  /** With blocks, but those at the upper end. */
+  readonly downwards: boolean;
 }
 
 export interface Records {
@@ -292,6 +295,8 @@ export type NodeMessage =
   | Stable
   | FetchRecords
   | Records
+  | FetchState
+  | State
   | ViewQuery
   | Start
   | Started
@@ -345,6 +350,8 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   "view-query": { number: 29, signed: "never", block: false },
   start: { number: 30, signed: "always", block: false },
   started: { number: 31, signed: "never", block: false },
+  "fetch-state": { number: 34, signed: "never", block: false },
+  state: { number: 35, signed: "never", block: false },
 };
 
 export function kindOfNumber(number: number): MessageKind | undefined {

@@ -23,6 +23,8 @@ import { limits } from "./limits.js";
 type Of<S> = S extends Schema<infer T> ? T : never;
 
 const KEY_BYTES = 32;
+/** Its length, and three numbers with their tags. */
+const INCARNATION_BYTES_MAX = 1 + 3 * 9;
 const DIGEST_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const NONCE_BYTES = 8;
@@ -120,13 +122,45 @@ export const checkpointSchema = schema({
 });
 
 export const stableSchema = schema({ certificate: nested(1, certificateSchema) });
-export const fetchRecordsSchema = schema({ from: u53(1), to: u53(2), blocks: bool(3) });
+export const fetchRecordsSchema = schema({ from: u53(1), to: u53(2), blocks: bool(3), downwards: bool(4) });
 export const recordItemSchema = schema({
   record: bytes(1, RECORD_BYTES_MAX),
   block: bytes(2, limits.blockBytesMax),
   certificates: list(3, certificateSchema, limits.clustersMax),
 });
 export const recordsSchema = schema({ from: u53(1), items: list(2, recordItemSchema, limits.recordsPerAnswerMax) });
+// ---- states
+export const fetchStateSchema = schema({
+  slot: u53(1),
+  part: u32(2),
+  height: u53(3),
+  pieces: u32List(4, limits.statePiecesMax),
+});
+export const statePieceSchema = schema({ number: u32(1), bytes: bytes(2, BODY_BYTES_MAX) });
+export const stateSliceSchema = schema({ second: u53(1), digests: bytes(2, limits.stateDigestsBytesMax) });
+export const stateListSchema = schema({
+  certificate: nested(1, certificateSchema),
+  accounts: bytes(2, limits.statePiecesMax * DIGEST_BYTES),
+  ids: list(3, stateSliceSchema, limits.stateSlicesMax),
+  positions: bytes(4, limits.stateDigestsBytesMax),
+  stateBytes: u53(5),
+  recordsBytes: u53(6),
+  incarnations: bytes(7, limits.nodesPerClusterMax * INCARNATION_BYTES_MAX),
+  rejoins: list(8, signedSchema, limits.nodesPerClusterMax),
+});
+export const stateSchema = schema({
+  slot: u53(1),
+  part: u32(2),
+  list: nested(3, stateListSchema),
+  pieces: list(4, statePieceSchema, limits.statePiecesMax),
+});
+export const stateIdSchema = schema({
+  client: bytes(1, KEY_BYTES),
+  nonce: u53(2),
+  reply: bytes(3, limits.operationsMax + 256),
+});
+export const stateIdsSchema = schema({ ids: list(1, stateIdSchema, limits.idsPerPageMax) });
+
 // ---- view changes
 export const prepareSchema = schema({ cluster: u32(1), node: u32(2), view: u53(3) });
 export const viewQuerySchema = schema({ view: u53(1) });
@@ -282,5 +316,7 @@ export type LogEntry = Of<typeof logEntrySchema>;
 export type Statement = Of<typeof statementSchema>;
 export type WireRecord = Of<typeof recordSchema>;
 export type RecordItem = Of<typeof recordItemSchema>;
+export type StateList = Of<typeof stateListSchema>;
+export type StatePiece = Of<typeof statePieceSchema>;
 export type WireReply = Of<typeof replySchema>;
 export type AccountState = Of<typeof accountStateSchema>;

@@ -1,15 +1,24 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { genesisAccounts } from "../../src/cluster/genesis.js";
-import type { ExecutedBlock, ExecutionEngine, ExecutionStep, OrderedBlock } from "../../src/execution/engine.js";
+import type {
+  AccountValue,
+  ExecutedBlock,
+  ExecutionEngine,
+  ExecutionStep,
+  OrderedBlock,
+} from "../../src/execution/engine.js";
+import type { Position } from "../../src/execution/positions.js";
 import { replayer } from "../../src/execution/replay.js";
-import { StateRoot } from "../../src/execution/root.js";
+import { rollBack } from "../../src/execution/rollback.js";
+import type { StoredId } from "../../src/execution/slices.js";
 import { type Block, type BlockOperation, type Request, requestId } from "../../src/types/block.js";
 import { type ClusterId, type PublicKey, sequenceOf } from "../../src/types/ids.js";
 import { limits } from "../../src/types/limits.js";
 import type { Result } from "../../src/types/message.js";
 import type { FailureModel } from "../../src/types/topology.js";
 import { Reference, validatorsOf } from "./reference.js";
+import { changeOf, stateOf } from "./states.js";
 import {
   ALICE,
   BOB,
@@ -229,14 +238,17 @@ function checkOnce(executed: readonly ExecutedBlock[]): void {
 
 function checkReplay(world: World, cluster: ClusterId, executed: readonly ExecutedBlock[], reference: Reference): void {
   const replay = replayer(world.topology, world.members, cluster);
-  const root = new StateRoot({ accounts: genesisAccounts(world.topology, cluster), consumedIds: [], recordTime: 0 });
-  const consumedIds: { id: string; validUntil: number }[] = [];
+  const root = stateOf({ accounts: genesisAccounts(world.topology, cluster) });
+  const ids: StoredId[] = [];
+  const positions: Position[] = [];
   for (const block of executed) {
-    const { ordered, results, consumed } = block;
+    const { ordered, results } = block;
     const { height, recordTime: time, finalSequence } = ordered;
     expect(replay.apply(ordered.block, { height, time, finalSequence, results })).toBeUndefined();
-    root.apply(block);
-    for (const { request } of consumed) consumedIds.push({ id: requestId(request), validUntil: request.validUntil });
+    const change = changeOf(block);
+    root.apply(change);
+    ids.push(...change.ids);
+    positions.push(change.position);
   }
   const accounts = [...replay.accounts()];
   const expected = [...reference.state].filter(([account]) => homeOf(account) === cluster);
@@ -244,9 +256,37 @@ function checkReplay(world: World, cluster: ClusterId, executed: readonly Execut
     new Map(expected.map(([account, { balance }]) => [account, balance])),
   );
   const recordTime = executed.at(-1)?.ordered.recordTime ?? 0;
-  const unexpired = consumedIds.filter(({ validUntil }) => validUntil >= recordTime).reverse();
-  const loaded = new StateRoot({ accounts: accounts.reverse(), consumedIds: unexpired, recordTime });
-  expect(loaded.root([])).toBe(root.root([]));
+  const unexpired = ids.filter(({ validUntil }) => validUntil >= recordTime).reverse();
+  const loaded = stateOf({ accounts: accounts.reverse(), ids: unexpired, positions, recordTime });
+  expect(loaded.root()).toBe(root.root());
+  checkRollBack(world, cluster, executed);
+}
+
+/** Backwards from any record to any earlier one, the accounts are what they were. */
+function checkRollBack({ topology }: World, cluster: ClusterId, executed: readonly ExecutedBlock[]): void {
+  const states: ReadonlyMap<string, AccountValue>[] = [];
+  let state = new Map<string, AccountValue>(
+    [...genesisAccounts(topology, cluster)].map(({ account, balance, owner }) => [
+      account,
+      { account, balance, owner },
+    ]),
+  );
+  states.push(state);
+  for (const { accounts } of executed) {
+    state = new Map(state);
+    for (const value of accounts) state.set(value.account, value);
+    states.push(state);
+  }
+  for (const from of [0, Math.floor(executed.length / 2)]) {
+    const records = executed.slice(from).map(({ ordered: { block }, results }) => ({ block, results }));
+    const before = rollBack({ topology, cluster, records: records.reverse(), read: (account) => state.get(account) });
+    const back = new Map(state);
+    for (const [account, value] of before) {
+      if (value === undefined) back.delete(account);
+      else back.set(account, value);
+    }
+    expect(back).toEqual(states[from]);
+  }
 }
 
 for (const model of ["crash", "byzantine"] as const) {

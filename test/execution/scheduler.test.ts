@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { genesisAccounts } from "../../src/cluster/genesis.js";
 import { verdictsFromResults } from "../../src/execution/apply.js";
-import { StateRoot } from "../../src/execution/root.js";
 import { createExecution } from "../../src/execution/scheduler.js";
 import type { Block } from "../../src/types/block.js";
 import { type ResultCode, resultNumber } from "../../src/types/codes.js";
 import type { AccountId, ClusterId } from "../../src/types/ids.js";
 import { limits } from "../../src/types/limits.js";
 import type { Result } from "../../src/types/message.js";
+import { changeOf, stateOf } from "./states.js";
 import {
   BOB,
   blockOf,
@@ -313,8 +313,11 @@ test("an engine that restarts from accounts and consumed ids goes on as if it ha
     blockOf([payment, request([pay({ a0: 50 }, { a1: 50 })]), request([pay({ a0: 40 }, { a1: 40 })])]),
   );
   expect(restarted.deliver(next)).toEqual(before.engine.deliver(next));
-  const grown = new StateRoot({ accounts: genesisAccounts(world.topology, ONE), consumedIds: [], recordTime: 0 });
-  for (const block of executed) grown.apply(block);
-  const loaded = new StateRoot({ accounts: accounts.values(), consumedIds, recordTime: NOON });
-  expect(loaded.root([])).toBe(grown.root([]));
+  const grown = stateOf({ accounts: genesisAccounts(world.topology, ONE) });
+  const changes = executed.map(changeOf);
+  for (const change of changes) grown.apply(change);
+  const ids = changes.flatMap((change) => change.ids);
+  const positions = changes.map(({ position }) => position);
+  const loaded = stateOf({ accounts: accounts.values(), ids, positions, recordTime: NOON });
+  expect(loaded.root()).toBe(grown.root());
 });

@@ -12,6 +12,8 @@ import {
   blockKey,
   certificatesKey,
   describeKey,
+  historyKey,
+  historySchema,
   prefixRange,
   recordKey,
   type Table,
@@ -242,5 +244,53 @@ describe("what all nodes of a cluster agree on and is still wrong", () => {
     const replayer = (cluster: ConstructorParameters<typeof NaiveShard>[1]) => new NaiveShard(ledger.topology, cluster);
     const { findings } = await auditLedgers({ ...ledger, topology, verifier: ed25519Verifier, replayer, strict: true });
     expect(findings.map(({ code }) => code)).toEqual(["supply"]);
+  });
+});
+
+describe("a view whose records are still to come", () => {
+  /** As a node that took the state at the record `from`, when it had those up to `below`. */
+  async function withGap(
+    ledger: DrawnLedger,
+    name: string,
+    { below, from }: { below: number; from: number },
+  ): Promise<void> {
+    const { store } = nodeOf(ledger, name);
+    for (let height = below + 1; height < from; height++) {
+      const record = decodeRecord(store.get(recordKey(height)) as Uint8Array);
+      const keys = [recordKey(height), certificatesKey(height), blockKey(record.digest)];
+      await store.write(
+        keys.map((key) => ({ key, value: undefined })),
+        { sync: true },
+      );
+    }
+    await store.write([{ key: historyKey(), value: historySchema.encode({ below, from }) }], { sync: true });
+  }
+
+  it("is checked beside one that has them", async () => {
+    const ledger = await drawLedger(DRAWING);
+    await withGap(ledger, "c1n1", { below: 1, from: 4 });
+    expect(brief(await audit(ledger))).toEqual([]);
+    await rewriteRecord(nodeOf(ledger, "c1n1"), 4, { time: 5 });
+    expect(brief(await audit(ledger))).toContain("c1n1 2 incomplete-view");
+  });
+
+  it("may end later than all complete ones: the audit goes on in it", async () => {
+    const ledger = await drawLedger(DRAWING);
+    await withGap(ledger, "c1n1", { below: 0, from: 4 });
+    for (const name of ["c1n0", "c1n2"]) {
+      const { store } = nodeOf(ledger, name);
+      for (const height of [5, 6]) await store.write([{ key: recordKey(height), value: undefined }], { sync: true });
+    }
+    const findings = brief(await audit(ledger, false));
+    expect(findings.filter((finding) => finding.startsWith("c1n1"))).toEqual([]);
+    await rewriteRecord(nodeOf(ledger, "c1n1"), 5, { time: 5 });
+    expect(brief(await audit(ledger, false))).toContain("c1n1 5 wrong-time");
+  });
+
+  it("alone cannot be checked, and the report says so", async () => {
+    const ledger = await drawLedger(DRAWING);
+    await withGap(ledger, "c1n1", { below: 1, from: 4 });
+    const nodes = ledger.nodes.filter(({ name }) => name === "c1n1");
+    expect(brief(await audit({ topology: ledger.topology, nodes }))).toEqual(["c1n1 2 incomplete-view"]);
   });
 });

@@ -155,7 +155,7 @@ test("a node whose sources all lie asks on at the pace of its timer, and is whol
 });
 
 describe("whoever asks", () => {
-  const ask = { kind: "fetch-records", from: 1, to: 1000, blocks: true } as const;
+  const ask = { kind: "fetch-records", from: 1, to: 1000, blocks: true, downwards: false } as const;
 
   function deliver(network: TestNetwork, node: TestNode, from: string, times: number): void {
     for (let i = 0; i < times; i++) {

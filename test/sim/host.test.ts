@@ -32,6 +32,7 @@ async function stage() {
     world: { topology, nodes: [], verifier: keys.verifier, now: 0, time: 0 },
     context,
     tempo: { turnMs: [1, 1], diskMs: [5, 5], bootMs: [10, 10], pruneMs: 0 },
+    catchUpAtOnceMax: 1024,
     keyOf: (node) => (context.members.node(node) as NodeInfo).key,
     send: (_from, to) => void sent.push(to),
     onTurn: (_host, turn) => void plans.push(turn),

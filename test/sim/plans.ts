@@ -35,6 +35,8 @@ export function quietPlan(seed: number, clusters: readonly ClusterPlan[]): RunPl
       rogues: 0,
     },
     faults: { kinds: [], everyMs: 1000, lastsMs: [100, 1000] },
+    sleep: undefined,
+    catchUpAtOnceMax: 1024,
     safetyMs: 5000,
   };
 }

@@ -11,7 +11,18 @@ import { expectConsistent, expectIdle } from "./inspect.js";
 import { TestNetwork, type TestNode } from "./network.js";
 
 /** What must be equal at nodes that have the same view. Certificates may be others. */
-const EQUAL: readonly Table[] = ["record", "account", "reply", "expiry", "height", "placed", "verdict", "progress"];
+const EQUAL: readonly Table[] = [
+  "record",
+  "account",
+  "reply",
+  "expiry",
+  "height",
+  "placed",
+  "verdict",
+  "progress",
+  "position",
+  "chunk",
+];
 
 /**
  * Blocks of cluster 1 alone and with cluster 2, brought by either, so that its log has no-ops as well; some of them ask
@@ -67,7 +78,12 @@ export function caughtUp({ notes }: TestNode): number {
 }
 
 /** The network is quiet, and the node has all that its peers have. */
-export async function expectAwake(network: TestNetwork, node: TestNode, what: string): Promise<void> {
+export async function expectAwake(
+  network: TestNetwork,
+  node: TestNode,
+  what: string,
+  equal: readonly Table[] = EQUAL,
+): Promise<void> {
   const model = network.nodesOf(node.ref.cluster).find(({ name }) => name !== node.name) as TestNode;
   await expectConsistent(network, what);
   expectIdle(network, what);
@@ -77,7 +93,7 @@ export async function expectAwake(network: TestNetwork, node: TestNode, what: st
   for await (const [key] of node.store.range(heightRange("slot", 0, stableSlot(node)))) {
     expect(heightOfKey(key), what).toBeUndefined();
   }
-  for (const table of EQUAL) {
+  for (const table of equal) {
     expect(await contentOf(node, table), `${what}: ${table}`).toEqual(await contentOf(model, table));
   }
 }

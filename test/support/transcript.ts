@@ -91,6 +91,10 @@ export class Transcript {
         return `${message.from} to ${message.to}${message.blocks ? " with blocks" : ""}`;
       case "records":
         return `${message.items.length} from ${message.from}`;
+      case "fetch-state":
+        return `${message.part} at slot ${message.slot}`;
+      case "state":
+        return `${message.part} at slot ${message.slot}, ${message.pieces.length} pieces`;
       case "fetch":
         return message.slot === undefined ? this.#name(message.digest) : `slot ${message.slot}`;
       case "start":

@@ -204,6 +204,8 @@ function statementToSelf(message: NodeMessage): Statement | undefined {
     case "stable":
     case "fetch-records":
     case "records":
+    case "fetch-state":
+    case "state":
     case "prepare":
     case "promise":
     case "view-change":
@@ -246,6 +248,8 @@ function statementOf(kind: MessageKind, body: Uint8Array): Statement | undefined
     case "stable":
     case "fetch-records":
     case "records":
+    case "fetch-state":
+    case "state":
     case "prepare":
     case "promise":
     case "view-change":

@@ -61,13 +61,17 @@ export const makeReplies: MakeChecker = (world, report): Checker => {
     return history.view(cluster as never)[height];
   }
 
+  /** The state of a stable checkpoint stands for records up to it (protocol 6). */
+  function isInState(node: SimNode, height: number): boolean {
+    return stableOf(node.store.get(checkpointKey())).height >= height;
+  }
+
   function checkStored(node: SimNode, { client, reply, validUntil }: Believed): void {
     const { height, nonce } = reply;
     const what = `${node.name} has lost what ${show(reply)} told ${short(client)}`;
     const bytes = node.store.get(recordKey(height));
     const seen = seenOf(reply);
-    // The state of a stable checkpoint stands for records up to it (protocol 6).
-    const isCovered = bytes === undefined && stableOf(node.store.get(checkpointKey())).height >= height;
+    const isCovered = bytes === undefined && isInState(node, height);
     const isThere = bytes !== undefined && seen !== undefined && Buffer.compare(bytes, seen.bytes) === 0;
     if (!isCovered && !isThere) violated(`${what}: record ${height}`);
     const row = node.store.get(replyKey(client, nonce));
@@ -88,7 +92,7 @@ export const makeReplies: MakeChecker = (world, report): Checker => {
         const { reply } = statement;
         const judged = judge(reply, seenOf(reply));
         if (typeof judged === "string") violated(`${node.name} gives ${show(reply)}, yet ${judged}`);
-        else if (node.store.get(recordKey(reply.height)) === undefined)
+        else if (node.store.get(recordKey(reply.height)) === undefined && !isInState(node, reply.height))
           violated(`${node.name} gives ${show(reply)} before that record is stored`);
         if (reply.cluster !== node.ref.cluster || reply.node !== node.ref.node)
           violated(`${node.name} gives ${show(reply)} in the name of node ${reply.node} of cluster ${reply.cluster}`);

@@ -13,6 +13,7 @@ import {
   committedSchema,
   fetchRecordsSchema,
   fetchSchema,
+  fetchStateSchema,
   newViewSchema,
   prepareSchema,
   promiseSchema,
@@ -27,6 +28,7 @@ import {
   stableSchema,
   startedSchema,
   startSchema,
+  stateSchema,
   testimonySchema,
   unknownSchema,
   viewChangeSchema,
@@ -71,6 +73,8 @@ export const bodySchemas: Readonly<Record<MessageKind, AnySchema>> = {
   "view-query": viewQuerySchema,
   start: startSchema,
   started: startedSchema,
+  "fetch-state": fetchStateSchema,
+  state: stateSchema,
 };
 
 /** What is stored or told elsewhere. */

@@ -9,6 +9,7 @@ import { RESULTS } from "../../types/codes.js";
 import type { ClusterId, Digest } from "../../types/ids.js";
 import type { Chunk, Committed, NodeMessage, Result } from "../../types/message.js";
 import { type Certificate, readReplySchema, replySchema } from "../../types/schema.js";
+import type { State } from "../../types/state-transfer.js";
 import type { Below, Outgoing, Villain, VillainContext } from "../observer.js";
 import { Allowance, happens, oneOf, Recent, within } from "./draw.js";
 import { digestOfNumber, membersOf, once, reword, selfMade, tell, variantOf } from "./speech.js";
@@ -50,6 +51,8 @@ export function misinform(below: Below): Villain {
         return wrongCommitted(message, context);
       case "chunk":
         return wrongChunk(message, context);
+      case "state":
+        return wrongState(message, draw);
       default:
         return message;
     }
@@ -118,6 +121,24 @@ function wrongVerdicts(verdicts: Uint8Array, below: Below): Uint8Array {
     verdicts.map(() => below(RESULTS.length)),
     verdicts.subarray(0, below(verdicts.length + 1)),
     Uint8Array.of(...verdicts, 0),
+  ]);
+}
+
+/** Another balance, another list, a piece too few; or that there is nothing. */
+function wrongState(message: State, below: Below): State {
+  const bend = (bytes: Uint8Array): Uint8Array => {
+    const copy = Uint8Array.from(bytes);
+    if (copy.length > 0) copy[below(copy.length)] = below(256);
+    return copy;
+  };
+  const { list, pieces } = message;
+  return oneOf(below, [
+    { ...message, pieces: pieces.map((piece) => ({ ...piece, bytes: bend(piece.bytes) })) },
+    { ...message, list: list && { ...list, accounts: bend(list.accounts) } },
+    { ...message, list: list && { ...list, incarnations: bend(list.incarnations), rejoins: [] } },
+    { ...message, list: list && { ...list, recordsBytes: 0, stateBytes: below(1 << 30) } },
+    { ...message, pieces: pieces.slice(1) },
+    { ...message, slot: 0, part: "list", list: undefined, pieces: [] },
   ]);
 }
 

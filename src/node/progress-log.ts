@@ -1,0 +1,29 @@
+// One line in a while on how a node catches up: how much of it is there, from whom it comes and how fast.
+
+import type { Note } from "../types/effects.js";
+import { showNode } from "../types/ids.js";
+import type { NodeLog } from "./log.js";
+
+type CatchingUp = Extract<Note, { readonly kind: "catching-up" }>;
+
+const EVERY_MS = 2000;
+
+export class ProgressLog {
+  readonly #log: NodeLog;
+  #bytes = 0;
+  #since = 0;
+
+  constructor(log: NodeLog) {
+    this.#log = log;
+  }
+
+  onNote({ by, from, percent, bytes }: CatchingUp): void {
+    this.#bytes += bytes;
+    const passed = performance.now() - this.#since;
+    if (passed < EVERY_MS) return;
+    const rate = this.#since === 0 ? 0 : Math.round(this.#bytes / passed);
+    this.#log.info({ by, percent, from: showNode(from), bytes_per_ms: rate }, "catching up");
+    this.#bytes = 0;
+    this.#since = performance.now();
+  }
+}

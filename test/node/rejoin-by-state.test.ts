@@ -1,0 +1,65 @@
+// A node that lost its data comes back by the state of others (protocol 6): how often nodes have rejoined is part of
+// that state, with the nodes' own words, and each later start comes to the root that a quorum has signed.
+
+import { expect, test } from "vitest";
+import { decodeClaim } from "../../src/cluster/rejoin.js";
+import { incarnationKey, incarnationSchema, sumKey } from "../../src/ledger/keys.js";
+import { rejoinWrite } from "../../src/node/boot.js";
+import { recordedIncarnations } from "../../src/node/incarnations.js";
+import { genesisWrites } from "../../src/node/restore.js";
+import { limits } from "../../src/types/limits.js";
+import type { FailureModel } from "../../src/types/topology.js";
+import { expectConsistent } from "../support/inspect.js";
+import { TestNetwork, type TestNode } from "../support/network.js";
+import { payMixed, stableSlot } from "../support/sleep.js";
+
+// Any gap is worth a question.
+Object.assign(limits, { catchUpAtOnceMax: 0 });
+
+async function recover(network: TestNetwork, node: TestNode): Promise<void> {
+  const { topology, text } = network;
+  node.store.apply(node.store.rows().map(([key]) => ({ key, value: undefined })));
+  node.store.apply([...genesisWrites(topology, node.ref.cluster, text), rejoinWrite()]);
+  await network.start(node);
+  await network.run(40);
+  // In a silent network nobody tells it of the view that the others have opened.
+  payMixed(network, 2);
+  await network.run(20);
+}
+
+async function goOn(network: TestNetwork): Promise<void> {
+  const from = stableSlot(network.node("c1n0"));
+  for (let i = 0; i < 100 && stableSlot(network.node("c1n0")) < from + limits.checkpointSlots; i++) {
+    payMixed(network, 4);
+    await network.run(1);
+  }
+}
+
+test.each<[FailureModel]>([["crash"], ["byzantine"]])("incarnations come with a state (%s)", async (model) => {
+  const network = await TestNetwork.create({ models: [model, model], starts: true });
+  await network.run(1);
+  await goOn(network);
+  for (const [i, name] of ["c1n1", "c1n2"].entries()) {
+    const node = network.node(name);
+    await recover(network, node);
+    const caughtUp = node.notes.filter((note) => note.kind === "caught-up" && note.by === "state");
+    expect(caughtUp.length, name).toBeGreaterThan(0);
+    expect(node.replica.waitsFor, name).toBeUndefined();
+    await goOn(network);
+    for (const { store, ref } of network.nodesOf(1)) {
+      const known = recordedIncarnations(network.members, ref.cluster, { reader: store });
+      expect(known.length, `${name}, node ${ref.node}`).toBe(i + 1);
+      for (const [index, { number }] of known) {
+        const row = incarnationSchema.decode(store.get(incarnationKey(index)) as Uint8Array);
+        const claim = row.claim && decodeClaim(row.claim, ref.cluster);
+        expect(claim?.incarnation, `${name}, node ${ref.node}`).toBeGreaterThanOrEqual(number);
+      }
+      expect(store.get(sumKey())).toBeDefined();
+    }
+    for (const each of network.nodesOf(1)) await network.restart(each);
+    await network.run(5);
+  }
+  payMixed(network, 2);
+  await network.run(20);
+  await expectConsistent(network, "after both have rejoined");
+});
