@@ -34,6 +34,9 @@ const standing: ReadonlySet<Refusal> = new Set<Refusal>([
   "wrong-cluster",
 ]);
 
+/** Refusals that say nothing of the request, but of the moment. */
+const PASSING: ReadonlySet<Refusal> = new Set<Refusal>(["busy", "cluster-unavailable"]);
+
 const waiting: Verdict = { kind: "waiting" };
 const doubted: Verdict = { kind: "doubted" };
 
@@ -101,8 +104,9 @@ export class Answers {
     const { cluster, sentBefore } = this.#options;
     if (this.#countRefused(code) < witnessesOf(cluster)) return false;
     if (standing.has(code)) return true;
-    // Up to f silent nodes of a byzantine cluster cannot order anything by themselves; a silent node of a crash cluster
-    // may have done so before it fell silent.
+    // A faulty primary that holds a copy may have it ordered, whatever it and others answer: what only the moment
+    // speaks against is then not sure to be over. That its time has passed is, for every correct node goes by that.
+    if (cluster.model === "byzantine" && PASSING.has(code)) return false;
     const silentMax = cluster.model === "byzantine" ? cluster.faults : 0;
     return !sentBefore && this.#held.filter((copies) => copies > 0).length <= silentMax;
   }

@@ -166,15 +166,26 @@ describe("answers of a byzantine cluster", () => {
     expect(await outcome).toMatchObject({ outcome: "rejected", code: "unknown-client", cluster: 1, record: undefined });
   });
 
-  test("a refusal that may pass is believed when at most f nodes are left that may hold a copy", async () => {
+  test("that the time has passed is believed when at most f nodes are left that may hold a copy", async () => {
+    const outcome = client.transfer(inByzantine);
+    world.reply("c1n0", takeOne(), { refusal: "expired" });
+    const [c0, c1, c2] = world.take() as [Seen, Seen, Seen];
+    world.reply("c1n0", c0, { refusal: "expired" });
+    world.reply("c1n1", c1, { refusal: "expired" });
+    expect(await hasEnded(outcome)).toBe(false);
+    world.reply("c1n2", c2, { refusal: "expired" });
+    expect(await outcome).toMatchObject({ outcome: "rejected", code: "expired" });
+  });
+
+  test("what only the moment speaks against may still be ordered, whoever has refused it", async () => {
     const outcome = client.transfer(inByzantine);
     world.reply("c1n0", takeOne(), { refusal: "cluster-unavailable" });
-    const [c0, c1, c2] = world.take() as [Seen, Seen, Seen];
-    world.reply("c1n0", c0, { refusal: "cluster-unavailable" });
-    world.reply("c1n1", c1, { refusal: "cluster-unavailable" });
+    const all = world.take();
+    for (const [i, seen] of all.entries()) world.reply(`c1n${i}`, seen, { refusal: "cluster-unavailable" });
     expect(await hasEnded(outcome)).toBe(false);
-    world.reply("c1n2", c2, { refusal: "cluster-unavailable" });
-    expect(await outcome).toMatchObject({ outcome: "rejected", code: "cluster-unavailable" });
+    // The primary has lied, and had it ordered all the same.
+    for (const [i, seen] of all.entries()) world.reply(`c1n${i}`, seen, {});
+    expect(await outcome).toMatchObject({ outcome: "committed", cluster: 1 });
   });
 });
 
