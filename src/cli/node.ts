@@ -1,5 +1,6 @@
 // `sharper node` runs one node until SIGTERM or SIGINT. It refuses keys that are not the topology's for that node, and
-// says so before it opens anything. A parent that started it over an IPC channel hears "connected" once.
+// says so before it opens anything. A parent that started it over an IPC channel hears "connected" once, when it also
+// takes part.
 
 import { readFile, rename, writeFile } from "node:fs/promises";
 import type { Argv, CommandModule } from "yargs";
@@ -86,7 +87,7 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
     log,
     clientRate: options["client-rate"],
     onFatal: ending.fail,
-    onConnected: () => process.send?.({ kind: "connected", node: node.id }),
+    onReady: () => process.send?.({ kind: "connected", node: node.id }),
   }).catch((error: unknown) => {
     log.fatal(fatalOf(error), "does not start");
     log.flush();

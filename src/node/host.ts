@@ -48,8 +48,8 @@ export interface HostOptions {
   readonly onFatal: (error: unknown) => void;
   /** Messages of one client that are taken in a second. */
   readonly clientRate?: number | undefined;
-  /** Called once, when every other node of the network is connected. */
-  readonly onConnected?: () => void;
+  /** Called once, when every other node of the network is connected and this one takes part. */
+  readonly onReady?: () => void;
 }
 
 export interface NodeStatus {
@@ -96,6 +96,7 @@ export class Host {
   readonly #signer: Signer;
   /** Nodes that were never connected since the start. */
   readonly #missing: Set<PublicKey>;
+  #isReady = false;
   readonly #reception: Reception;
   readonly #testimony: Testimony;
   #wake: (() => void) | undefined;
@@ -254,13 +255,19 @@ export class Host {
   }
 
   #onConnect(peer: PublicKey): void {
-    const { log, topology, onConnected } = this.#options;
+    const { log, topology } = this.#options;
     log.debug({ peer }, "connected");
     if (!this.#missing.delete(peer)) return;
     if (this.#missing.size > 0) return;
     log.info({ nodes: topology.clusters.flatMap(({ nodes }) => nodes).length }, "connected to all nodes");
     this.#announce("views");
-    onConnected?.();
+    this.#tellReady();
+  }
+
+  #tellReady(): void {
+    if (this.#isReady || this.#missing.size > 0 || this.#replica.waitsFor !== undefined) return;
+    this.#isReady = true;
+    this.#options.onReady?.();
   }
 
   #enqueue(event: Event): void {
@@ -318,8 +325,10 @@ export class Host {
       this.#stableHeight = note.height;
       if (this.#clock.tick - this.#announced >= this.#announceEveryMs) this.#announce("heights");
       log.info({ slot: note.slot, height: note.height }, "stable checkpoint");
-    } else if (note.kind === "takes-part") log.info({ view: this.#replica.coordinator.engine.view }, "takes part");
-    else if (note.kind === "catching-up") this.#progress.onNote(note);
+    } else if (note.kind === "takes-part") {
+      log.info({ view: this.#replica.coordinator.engine.view }, "takes part");
+      this.#tellReady();
+    } else if (note.kind === "catching-up") this.#progress.onNote(note);
     else if (note.kind === "caught-up") log.info({ by: note.by, slot: note.slot, height: note.height }, "caught up");
     else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
     else if (note.kind === "view" && note.isOpen) {
