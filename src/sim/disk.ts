@@ -10,8 +10,6 @@ import type { Write } from "../types/effects.js";
 
 /** Synced writes that a broken disk may lose. */
 const PAST_MAX = 32;
-/** All that a store holds. */
-export type Rows = ReturnType<MemoryStore["rows"]>;
 
 export class Disk {
   readonly store: MemoryStore;

@@ -8,6 +8,7 @@ import type { FailureModel } from "../types/topology.js";
 import { Draw, type Range } from "./draw.js";
 import { FAIR_WEATHER, type Weather } from "./network.js";
 import { type ClusterPlan, type Fault, type LoadPlan, PACED, PROFILES, type Profile, type RunPlan } from "./plan.js";
+import { quietPlan } from "./quiet-plan.js";
 
 export interface PlanWishes {
   readonly seed: number;
@@ -109,39 +110,15 @@ function drawAbsence(
 
 /** 4 byzantine clusters of 4, one request a second, a tenth of them over two clusters, for 5 minutes. */
 function pacedPlan(seed: number): RunPlan {
+  const byzantine: ClusterPlan = { model: "byzantine", faults: 1, nodes: 4, villains: 0 };
+  const plan = quietPlan(seed, Array<ClusterPlan>(4).fill(byzantine));
+  const pace = { clients: 4, pauseMs: 4000, requestsMax: Number.MAX_SAFE_INTEGER, attemptMs: 1000 };
   return {
-    seed,
+    ...plan,
     profile: PACED,
-    clusters: Array.from({ length: 4 }, () => ({ model: "byzantine", faults: 1, nodes: 4, villains: 0 })),
-    dissemination: "flattened",
-    initiator: "source",
-    shards: "range",
-    blockRequestsMax: 10,
-    tempo: { turnMs: [0.1, 0.5], diskMs: [0.2, 2], bootMs: [5, 20], pruneMs: 0 },
-    latency: { inner: [0.2, 1], outer: [1, 5], client: [1, 5] },
-    weather: FAIR_WEATHER,
-    skewMs: 0,
-    load: {
-      clients: 4,
-      pauseMs: 4000,
-      requestsMax: Number.MAX_SAFE_INTEGER,
-      cross: 0.1,
-      clustersMax: 2,
-      batchMax: 1,
-      accounts: 10,
-      skew: 0,
-      balance: 1_000_000n,
-      openings: 0,
-      mistakes: 0,
-      shortLived: 0,
-      readings: 0,
-      attemptMs: 1000,
-      volleys: false,
-      rogues: 0,
-    },
-    faults: { kinds: [], everyMs: 1000, lastsMs: [1, 2] },
-    sleep: undefined,
-    catchUpAtOnceMax: limits.catchUpAtOnceMax,
+    tempo: { ...plan.tempo, diskMs: [0.2, 2] },
+    load: { ...plan.load, ...pace, cross: 0.1, clustersMax: 2, accounts: 10 },
+    faults: { ...plan.faults, lastsMs: [1, 2] },
     safetyMs: 300_000,
   };
 }

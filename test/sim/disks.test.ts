@@ -4,9 +4,9 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { Gate } from "../../src/node/gate.js";
 import type { Fault, RunPlan } from "../../src/sim/plan.js";
+import { quietPlan } from "../../src/sim/quiet-plan.js";
 import { run } from "../../src/sim/run.js";
 import type { FailureModel } from "../../src/types/topology.js";
-import { quietPlan } from "./plans.js";
 
 afterEach(() => void vi.restoreAllMocks());
 

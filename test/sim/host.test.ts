@@ -9,11 +9,11 @@ import { Draw } from "../../src/sim/draw.js";
 import { EventQueue } from "../../src/sim/events.js";
 import { SimHost } from "../../src/sim/host.js";
 import { Orders } from "../../src/sim/orders.js";
+import { quietPlan } from "../../src/sim/quiet-plan.js";
 import { KeyRing } from "../../src/sim/scheme.js";
 import type { CrashPoint, Surroundings } from "../../src/sim/surroundings.js";
 import { topologyOf } from "../../src/sim/terrain.js";
 import type { NodeInfo } from "../../src/types/topology.js";
-import { quietPlan } from "./plans.js";
 
 /** A primary alone with a client: whatever it says goes nowhere. */
 async function stage() {

@@ -6,8 +6,8 @@ import { failureLines } from "../../src/cli/simulate.js";
 import { type Cast, fullCast } from "../../src/sim/cast.js";
 import { FAULTS, PROFILES, type Profile } from "../../src/sim/plan.js";
 import { planOf, profileOf } from "../../src/sim/profiles.js";
+import { quietPlan } from "../../src/sim/quiet-plan.js";
 import { run } from "../../src/sim/run.js";
-import { quietPlan } from "./plans.js";
 
 const noCast: Cast = { checkers: [], villains: {}, rogues: {} };
 const byzantine = { model: "byzantine", faults: 1, nodes: 4, villains: 0 } as const;

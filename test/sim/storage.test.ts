@@ -7,8 +7,8 @@ import type { SimHost } from "../../src/sim/host.js";
 import type { MakeChecker } from "../../src/sim/observer.js";
 import type { ClusterPlan, Fault, RunPlan } from "../../src/sim/plan.js";
 import { planOf } from "../../src/sim/profiles.js";
+import { quietPlan } from "../../src/sim/quiet-plan.js";
 import { run } from "../../src/sim/run.js";
-import { quietPlan } from "./plans.js";
 
 const CLUSTERS: readonly ClusterPlan[] = [
   { model: "crash", faults: 1, nodes: 3, villains: 0 },

@@ -1,7 +1,8 @@
-// Plans written by hand: networks in which nothing goes wrong, for tests that need to know what happens.
+// A plan in which nothing goes wrong, and from which others depart: runs whose every fault is chosen, not drawn.
 
-import { FAIR_WEATHER } from "../../src/sim/network.js";
-import type { ClusterPlan, RunPlan } from "../../src/sim/plan.js";
+import { limits } from "../types/limits.js";
+import { FAIR_WEATHER } from "./network.js";
+import type { ClusterPlan, RunPlan } from "./plan.js";
 
 export function quietPlan(seed: number, clusters: readonly ClusterPlan[]): RunPlan {
   return {
@@ -36,7 +37,7 @@ export function quietPlan(seed: number, clusters: readonly ClusterPlan[]): RunPl
     },
     faults: { kinds: [], everyMs: 1000, lastsMs: [100, 1000] },
     sleep: undefined,
-    catchUpAtOnceMax: 1024,
+    catchUpAtOnceMax: limits.catchUpAtOnceMax,
     safetyMs: 5000,
   };
 }
