@@ -11,6 +11,7 @@ import type { FailureModel } from "../types/topology.js";
 import { type ChaosResult, runChaos } from "./chaos-run.js";
 import { faultRows, outageRows, outcomeRows, verdictRows } from "./chaos-table.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
+import { keepIn, number } from "./shared-options.js";
 
 interface ChaosCommand extends CommonOptions {
   readonly minutes: number;
@@ -23,8 +24,6 @@ interface ChaosCommand extends CommonOptions {
 }
 
 const SHOWN_PROBLEMS = 30;
-
-const number = { type: "number", requiresArg: true } as const;
 
 export const command: CommandModule<object, ChaosCommand> = {
   command: "chaos",
@@ -41,11 +40,7 @@ export const command: CommandModule<object, ChaosCommand> = {
       .option("seed", { ...number, default: 1, describe: "Of faults and load" })
       .option("rate", { ...number, default: 60, describe: "Calls started per second" })
       .option("damage", { type: "boolean", default: false, describe: "Also damage data folders of killed nodes" })
-      .option("keep-in", {
-        type: "string",
-        requiresArg: true,
-        describe: "Make the network in this new folder and keep it",
-      })
+      .option("keep-in", keepIn)
       .epilogue("The last line is CONSISTENT or VIOLATED (exit code 1); then the network's folder is kept.")
       .example("$0 chaos --minutes 5 --model crash --seed 7", "Three clusters of three nodes, for five minutes"),
   handler: (options) => runCommand(options, () => chaos(options)),

@@ -20,6 +20,7 @@ import { showFinding, verifyLedgers } from "./ledger-verify.js";
 import { clientKeys, makeNetwork } from "./local-network.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 import { allConnected, type NodeProcess, nodesOf, places, readStatus, startNodes, stopNodes } from "./processes.js";
+import { keepIn, model, number } from "./shared-options.js";
 
 interface DemoOptions extends CommonOptions {
   readonly model: FailureModel;
@@ -37,29 +38,19 @@ const WARMUP_MS = 2000;
 const SECONDS_MAX = 25;
 const CLIENTS_MAX = 10_000;
 
-const number = { type: "number", requiresArg: true } as const;
-
 export const command: CommandModule<object, DemoOptions> = {
   command: "demo",
   describe: "Run a whole network with load on it, then verify its ledgers",
   builder: (program) =>
     program
-      .option("model", {
-        choices: ["byzantine", "crash"] as const,
-        default: "byzantine" as const,
-        describe: "Of all clusters",
-      })
+      .option("model", model)
       .option("clusters", { ...number, default: 4, describe: "Number of clusters, 1 to 16" })
       .option("seconds", { ...number, default: 10, describe: `Of measured load, at most ${SECONDS_MAX}` })
       .option("batch", { ...number, default: 1, describe: "Transfers in a request" })
       .option("cross", { ...number, default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
       .option("shards-per-cross", { ...number, default: 2, describe: "Clusters of a cross-shard request" })
       .option("clients", { ...number, default: 1000, describe: "Sessions, each with one request in flight" })
-      .option("keep-in", {
-        type: "string",
-        requiresArg: true,
-        describe: "Make the network in this new folder and keep it",
-      })
+      .option("keep-in", keepIn)
       .epilogue("The last line is CONSISTENT, or what is wrong (exit code 1).")
       .example("$0 demo --model crash --seconds 5", "Four clusters of three nodes"),
   handler: (options) => runCommand(options, () => demo(options)),

@@ -27,6 +27,7 @@ import {
   startNodes,
   stopNodes,
 } from "./processes.js";
+import { keepIn, model, number } from "./shared-options.js";
 
 interface FailoverOptions extends CommonOptions {
   readonly model: FailureModel;
@@ -42,27 +43,17 @@ const CATCH_UP_MAX_MS = 60_000;
 const POLL_MS = 100;
 const SHOWN_PROBLEMS = 20;
 
-const number = { type: "number", requiresArg: true } as const;
-
 export const command: CommandModule<object, FailoverOptions> = {
   command: "failover",
   describe: "Kill a primary of a network under load, measure, and look for what was lost",
   builder: (program) =>
     program
-      .option("model", {
-        choices: ["byzantine", "crash"] as const,
-        default: "byzantine" as const,
-        describe: "Of all clusters",
-      })
+      .option("model", model)
       .option("clusters", { ...number, default: 3, describe: "Number of clusters, 2 to 16" })
       .option("rate", { ...number, default: 150, describe: "Requests started per second in the whole network" })
       .option("cross", { ...number, default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
       .option("transfers", { ...number, default: 400, describe: "The cluster commits so many before and after" })
-      .option("keep-in", {
-        type: "string",
-        requiresArg: true,
-        describe: "Make the network in this new folder and keep it",
-      })
+      .option("keep-in", keepIn)
       .epilogue("Exit code 1 if anything that a client was told is lost, or the ledgers are inconsistent.")
       .example("$0 failover --model crash", "Three clusters of three nodes"),
   handler: (options) => runCommand(options, () => failover(options)),

@@ -11,6 +11,7 @@ import { runLoad } from "../load/run.js";
 import { CodedError } from "../types/codes.js";
 import { clientKeysBeside } from "./client.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
+import { number } from "./shared-options.js";
 
 interface LoadOptions extends CommonOptions {
   readonly topology: string;
@@ -36,7 +37,6 @@ export const command: CommandModule<object, LoadOptions> = {
 };
 
 function loadOptions(program: Argv<object>): Argv<LoadOptions> {
-  const number = { type: "number", requiresArg: true } as const;
   return program
     .option("topology", { type: "string", demandOption: true, requiresArg: true, describe: "The topology file" })
     .option("keys", {

@@ -15,6 +15,7 @@ import { CodedError } from "../types/codes.js";
 import { limits } from "../types/limits.js";
 import type { Dissemination, FailureModel } from "../types/topology.js";
 import { type CommonOptions, ExitCode, printJson, printLine, printTable, runCommand } from "./output.js";
+import { number } from "./shared-options.js";
 
 export interface ScaleCommandOptions extends CommonOptions {
   readonly scale?: boolean | undefined;
@@ -43,7 +44,6 @@ export const command: CommandModule<object, ScaleCommandOptions> = {
 };
 
 export function scaleOptions(program: Argv<object>): Argv<ScaleCommandOptions> {
-  const number = { type: "number", requiresArg: true } as const;
   return program
     .option("scale", { type: "boolean", describe: "Measure networks of growing size, without faults" })
     .option("clusters", { type: "string", requiresArg: true, default: "8,32,128,512", describe: "Numbers of clusters" })

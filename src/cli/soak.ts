@@ -14,6 +14,7 @@ import { showFinding, verifyLedgers } from "./ledger-verify.js";
 import { clientKeys, makeNetwork } from "./local-network.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 import { allConnected, type NodeProcess, places, startNodes, stopNodes } from "./processes.js";
+import { number } from "./shared-options.js";
 import { type Sample, sampleOf, type Usage, usageOf } from "./soak-samples.js";
 
 interface SoakOptions extends CommonOptions {
@@ -32,8 +33,6 @@ const WARMUP_SHARE = 0.25;
 const JUDGED_MINUTES_MIN = 30; // shorter runs see collections and compactions, not growth
 const GROWTH_MIB_PER_HOUR_MAX = 1;
 const DESCRIPTORS_GROWTH_MAX = 4; // LevelDB opens and closes files of its own
-
-const number = { type: "number", requiresArg: true } as const;
 
 export const command: CommandModule<object, SoakOptions> = {
   command: "soak",

@@ -19,6 +19,7 @@ import { freePorts } from "./local-network.js";
 import { writeHistory } from "./long-history.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printTable, runCommand } from "./output.js";
 import { places, readStatus, startNode, stopNodes } from "./processes.js";
+import { number } from "./shared-options.js";
 import { freshNetwork, writeNetwork } from "./topology.js";
 
 interface StartupOptions extends CommonOptions {
@@ -31,7 +32,6 @@ interface StartupOptions extends CommonOptions {
 type Measured = Readonly<Record<"start" | "started after ms" | "resident MB", number>>;
 
 const MODEL: FailureModel = "crash";
-const number = { type: "number", requiresArg: true } as const;
 const POLL_MS = 20;
 const MEGABYTE = 1024 * 1024;
 

@@ -1,0 +1,16 @@
+// Options that several commands have, so that they mean and say the same everywhere.
+
+/** A number that must be given when the option is. */
+export const number = { type: "number", requiresArg: true } as const;
+
+/** Of commands that make a network on the spot. */
+export const model = {
+  choices: ["byzantine", "crash"] as const,
+  default: "byzantine" as const,
+  describe: "Of all clusters",
+};
+export const keepIn = {
+  type: "string",
+  requiresArg: true,
+  describe: "Make the network in this new folder and keep it",
+} as const;
