@@ -4,7 +4,7 @@
 // view that was opened without its old word, and for everything which that view kept.
 
 import { quorumOf, witnessesOf } from "../cluster/quorum.js";
-import { compareMarks, compareStarts, decodeStart, sameStart } from "../cluster/start.js";
+import { compareMarks, decodeStart, follows, sameStart } from "../cluster/start.js";
 import type { Signer } from "../crypto/signature.js";
 import type { ClusterLog } from "../intra/engine.js";
 import { startKey } from "../ledger/keys.js";
@@ -108,8 +108,7 @@ export class Gate {
     const held = this.#starts.get(message.node);
     // A folder from before the node rejoined is as old as one from before its last start.
     const isOver = message.incarnation < table.claimedBy(message.node) && !this.#isOwn(from);
-    if (!isOver && (held === undefined || compareStarts(message, held.start) > 0)) {
-      if (message.incarnation > (held?.start.incarnation ?? 0)) this.#heard.forget(message.node);
+    if (!isOver && (held === undefined || follows(message, held.start))) {
       this.#hold({ message, signed }, out);
     }
     if (this.#isOwn(from)) {
@@ -153,11 +152,11 @@ export class Gate {
   /** Its own word, as somebody else has it: true if that is this very start. */
   #compareOwn(start: StartPoint): boolean {
     if (this.#isMine(start)) return true;
-    const order = compareStarts(start, this.#point);
-    if (order < 0) return false;
+    if (follows(this.#point, start)) return false;
     const name = showNode(this.#options.self);
+    const isSameBoot = start.incarnation === this.#boot.incarnation && start.boot === this.#boot.boot;
     // An empty folder begins to count anew, and so comes upon the same number.
-    if ((order === 0 && this.#boot.wasStarted) || this.#isOpen) {
+    if ((isSameBoot && this.#boot.wasStarted) || this.#isOpen) {
       throw new CodedError(
         "duplicate-identity",
         `another process runs as ${name}, with its key and a copy of its data folder; stop one of them, and let the ` +
@@ -173,12 +172,14 @@ export class Gate {
 
   #learn({ start, signed }: SignedStart, out: Effects): void {
     const held = this.#starts.get(start.node);
-    if (held === undefined || compareStarts(start, held.start) > 0) this.#hold({ message: start, signed }, out);
+    if (held === undefined || follows(start, held.start)) this.#hold({ message: start, signed }, out);
   }
 
   #hold({ message, signed }: { message: StartPoint; signed: SignedStart["signed"] }, out: Effects): void {
-    const { cluster, node, incarnation, boot, nonce, mark } = message;
-    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce, mark }, signed });
+    const { cluster, node, incarnation, boot, nonce, since, origin, mark } = message;
+    // From itself or through others: what the node said before does not bind its new incarnation.
+    if (incarnation > (this.#starts.get(node)?.start.incarnation ?? 0)) this.#heard.forget(node);
+    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce, since, origin, mark }, signed });
     out.persist.push({ key: startKey(node), value: signedSchema.encode(signed) });
   }
 
@@ -238,8 +239,8 @@ export class Gate {
   // ---- inside
 
   get #point(): StartPoint {
-    const { boot, incarnation, nonce, mark = NO_MARK } = this.#boot;
-    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), mark };
+    const { boot, incarnation, nonce, since, origin, mark = NO_MARK } = this.#boot;
+    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), since, origin: toHex(origin), mark };
   }
 
   get #hasQuorum(): boolean {

@@ -380,7 +380,7 @@ export class Replica {
       // One signed RESULT of a crash cluster is enough (protocol 4): its primary's.
       if (this.#own.model === "crash" && !this.coordinator.engine.isPrimary) continue;
       const to = members.nodesOf(block.clusters.filter((cluster) => cluster !== self.cluster));
-      out.send.push({ to, message: { kind: "result", ...self, digest: block.digest, verdicts } });
+      out.send.push({ to, message: { kind: "result", ...self, digest: block.digest, verdicts, final: false } });
     }
     for (const executed of step.executed) {
       const { block, height, finalSequence } = executed.ordered;

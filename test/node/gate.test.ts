@@ -121,6 +121,60 @@ describe.each(models)("a %s cluster", (model) => {
     expect(await refusal(network, node)).toBe("stale-storage");
   });
 
+  test("refuses an empty folder and an old copy however often they were started before anybody answered", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    const copy = node.store.rows();
+    for (let i = 0; i < 2; i++) {
+      await network.restart(node);
+      await network.run(2);
+    }
+    for (const make of [() => empty(network, node, false), () => replaceRows(node, copy)]) {
+      make();
+      network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+      for (let i = 0; i < 6; i++) {
+        await network.start(node);
+        await network.run(1);
+      }
+      network.drop = () => false;
+      expect(await refusal(network, node)).toBe("stale-storage");
+    }
+  });
+
+  test("goes on after starts that nobody answered", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+    for (let i = 0; i < 3; i++) {
+      await network.start(node);
+      await network.run(1);
+    }
+    network.drop = () => false;
+    for (let i = 0; i < 2; i++) {
+      await network.start(node);
+      await network.run(4);
+      expect(node.replica.waitsFor).toBeUndefined();
+    }
+  });
+
+  test("a node that heard of another's return from others only does not hold its old word against it", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    await payments(network, 3);
+    empty(network, node, true);
+    const isFirst = ({ sender, receiver, kind }: { sender: string; receiver: string; kind: string }) =>
+      sender === "c1n1" && receiver === "c1n0" && kind === "start";
+    network.drop = isFirst;
+    await network.start(node);
+    await network.run(30);
+    await network.restart(network.node("c1n0"));
+    await network.run(10);
+    network.drop = () => false;
+    await network.restart(node);
+    await network.run(10);
+    expect(node.replica.waitsFor).toBeUndefined();
+  });
+
   test("is as old as before after a start that nobody answered, whatever it has learned meanwhile", async () => {
     const network = await started(model);
     const node = network.node("c1n1");
