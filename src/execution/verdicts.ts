@@ -94,8 +94,8 @@ export class VerdictCounts {
   }
 
   /**
-   * Counts one RESULT; returns the verdicts that it settles. Of 2f+1 correct nodes f+1 say the same even where some have
-   * verdicts and others only final results, with which everyone comes to the same end (apply.ts).
+   * Counts one RESULT; returns the verdicts that it settles. Of 2f+1 correct nodes f+1 say the same even where some
+   * have verdicts and others only final results, with which everyone comes to the same end (apply.ts).
    */
   add({ cluster, node, digest, verdicts, final }: Omit<Result, "kind">): Settled | undefined {
     const expected = this.#expected.get(digest);
@@ -103,7 +103,9 @@ export class VerdictCounts {
     if (expected === undefined || count === undefined) return undefined;
     if (count.heard.has(node) || !expected.isPossible(cluster, verdicts)) return undefined;
     count.heard.add(node);
-    let same = count.said.find((said) => said.final === final && Buffer.compare(said.verdicts, verdicts) === 0);
+    const isSame = (said: Count["said"][number]) =>
+      said.final === final && Buffer.compare(said.verdicts, verdicts) === 0;
+    let same = count.said.find(isSame);
     if (same === undefined) {
       same = { verdicts: copyOf(verdicts), final, votes: 0 };
       count.said.push(same);

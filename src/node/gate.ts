@@ -44,7 +44,7 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #timers = new Timers<TimerName>();
   readonly #starts = new Map<NodeIndex, SignedStart>();
-  /** Who has made this start durable: did it ever take part with its folder, so that it cannot have forgotten? */
+  /** Who has made this start durable. Fresh: it does not take part itself yet, and so may have forgotten. */
   readonly #answers = new Map<NodeIndex, { readonly fresh: boolean }>();
   readonly #rejoining: Rejoining;
   readonly #heard: Heard;
@@ -103,7 +103,7 @@ export class Gate {
   }
 
   onStart({ from, message, signed }: Verified<Start>, out: Effects): void {
-    const { self, table } = this.#options;
+    const { self, table, cluster } = this.#options;
     if (signed === undefined) return;
     const held = this.#starts.get(message.node);
     // A folder from before the node rejoined is as old as one from before its last start.
@@ -115,9 +115,9 @@ export class Gate {
       if (this.#isMine(message)) this.#answers.set(self.node, { fresh: false });
       return;
     }
-    // Who has forgotten itself may have forgotten others' starts.
-    if (this.#boot.rejoin) return;
-    const fresh = !this.#isOpen && !this.#boot.wasStarted;
+    // Who comes back has forgotten others' starts. It is one more that will know of a first one, no more than that.
+    if (this.#boot.rejoin && (cluster.model === "byzantine" || message.since > 1)) return;
+    const fresh = !this.#isOpen;
     const starts = [...this.#starts.values()].sort((a, b) => a.start.node - b.start.node);
     const { boot, nonce } = message;
     const mark = this.#heard.of(from.node);
@@ -249,9 +249,10 @@ export class Gate {
 
   /**
    * Two quorums of a byzantine cluster meet in more than f nodes, so in a correct one beside this. Those of a crash
-   * cluster may meet in this node alone, which is the one that may have forgotten. So a folder that has never taken
-   * part needs answers of so many others, none of them as new, that one of them knows of any earlier start, or of all;
-   * one that has taken part gives all others some time, but does not wait for who is down.
+   * cluster may meet in this node alone, which is the one that may have forgotten. So the first start of a folder that
+   * takes part is known to n-q+1 others, and q-1 others that take part are asked before: one of any such two is the
+   * same, and has forgotten nothing. Or all answer. A folder that has taken part gives all others some time, but does
+   * not wait for who is down.
    */
   get #isAnswered(): boolean {
     const { cluster, self } = this.#options;
@@ -259,8 +260,9 @@ export class Gate {
     const count = cluster.nodes.length;
     if (cluster.model === "byzantine" || this.#answers.size === count) return true;
     if (this.#boot.wasStarted) return !this.#isPatient;
-    const others = [...this.#answers].filter(([node, { fresh }]) => node !== self.node && !fresh);
-    return others.length >= count - quorumOf(cluster) + 1;
+    const others = [...this.#answers].filter(([node]) => node !== self.node);
+    const quorum = quorumOf(cluster);
+    return others.length > count - quorum && others.filter(([, { fresh }]) => !fresh).length >= quorum - 1;
   }
 
   /** Did the node not lose anything, or is nothing of what it lost needed any more? */
@@ -287,7 +289,7 @@ export class Gate {
 
   #say(send: Send[]): void {
     const { cluster, self } = this.#options;
-    // Who was as new as this node when it answered may have taken part since, and then counts for more.
+    // Who did not take part when it answered may do so since, and then counts for more.
     const isAsked = (node: NodeIndex) => this.#answers.get(node)?.fresh ?? true;
     const missing = cluster.nodes.filter(({ index }) => isAsked(index));
     const to = missing.map(({ index }) => ({ cluster: self.cluster, node: index }));

@@ -240,7 +240,7 @@ export interface Started {
   readonly cluster: ClusterId;
   readonly boot: number;
   readonly nonce: string;
-  /** The sender has never taken part with its data folder: it may have forgotten. */
+  /** The sender does not take part itself yet: it may have forgotten. */
   readonly fresh: boolean;
   /** As the sender has heard it from the node that asks. */
   readonly mark: Mark;

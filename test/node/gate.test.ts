@@ -230,6 +230,20 @@ describe.each(models)("a %s cluster", (model) => {
     }
   });
 
+  test("takes a node back while another has never taken part", async () => {
+    const network = await TestNetwork.create({ models: [model], starts: true });
+    network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+    await network.run(3);
+    expect(network.nodes.filter(({ replica }) => replica.waitsFor !== undefined).map(({ name }) => name)).toEqual([
+      "c1n1",
+    ]);
+    empty(network, network.node("c1n2"), true);
+    await network.start(network.node("c1n2"));
+    network.drop = () => false;
+    await network.run(40);
+    expect(network.nodes.map(({ replica }) => replica.waitsFor)).toEqual(network.nodes.map(() => undefined));
+  });
+
   test("refuses the folder from before the node rejoined", async () => {
     const network = await started(model);
     const node = network.node("c1n1");
