@@ -39,10 +39,11 @@ export const command: CommandModule<object, ChaosCommand> = {
       .option("clusters", { ...number, default: 3, describe: "Number of clusters, 1 to 8" })
       .option("seed", { ...number, default: 1, describe: "Of faults and load" })
       .option("rate", { ...number, default: 60, describe: "Calls started per second" })
-      .option("damage", { type: "boolean", default: false, describe: "Also damage data folders of killed nodes" })
+      .option("damage", { type: "boolean", default: true, describe: "Also damage data folders of killed nodes" })
       .option("keep-in", keepIn)
       .epilogue("The last line is CONSISTENT or VIOLATED (exit code 1); then the network's folder is kept.")
-      .example("$0 chaos --minutes 5 --model crash --seed 7", "Three clusters of three nodes, for five minutes"),
+      .example("$0 chaos --minutes 5 --model crash --seed 7", "Three clusters of three nodes, for five minutes")
+      .example("$0 chaos --no-damage", "No damage to data"),
   handler: (options) => runCommand(options, () => chaos(options)),
 };
 

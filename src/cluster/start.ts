@@ -1,5 +1,6 @@
-// START as bytes, and which of two starts of one node is the later (protocol 6): a higher incarnation, then a higher
-// boot. Two different starts of one incarnation and boot are none after the other: one ran on a copy of the folder.
+// START as bytes, and which of two starts of one node can have followed the other on one data folder (protocol 6). A
+// folder counts its starts, and remembers the last that was acknowledged and the first after it: an empty folder or an
+// old copy, however often it is started unheard, is told by that from the folder itself.
 
 import { signingBytes } from "../crypto/signature.js";
 import { CodecError } from "../types/codec.js";
@@ -10,16 +11,18 @@ import type { CertificateContext } from "./certificate.js";
 
 const NONCE_BYTES = 8;
 
-export function encodeStart({ cluster, node, incarnation, boot, nonce, mark }: StartPoint): Uint8Array {
-  return startSchema.encode({ cluster, node, incarnation, boot, nonce: fromHex(nonce), ...mark });
+export function encodeStart({ nonce, mark, origin, ...start }: StartPoint): Uint8Array {
+  return startSchema.encode({ ...start, nonce: fromHex(nonce), origin: fromHex(origin), ...mark });
 }
 
 /** Undefined when these are not the bytes of a START. */
 export function decodeStart(body: Uint8Array): StartPoint | undefined {
   try {
-    const { cluster, node, incarnation, boot, nonce, ...mark } = startSchema.decode(body);
-    if (nonce.length !== NONCE_BYTES || boot === 0) return undefined;
-    return { cluster: cluster as ClusterId, node, incarnation, boot, nonce: toHex(nonce), mark };
+    const { cluster: id, node, incarnation, boot, nonce, since, origin, ...mark } = startSchema.decode(body);
+    if (nonce.length !== NONCE_BYTES || origin.length !== NONCE_BYTES) return undefined;
+    if (since === 0 || since > boot || (since === boot && Buffer.compare(origin, nonce) !== 0)) return undefined;
+    const cluster = id as ClusterId;
+    return { cluster, node, incarnation, boot, nonce: toHex(nonce), since, origin: toHex(origin), mark };
   } catch (error) {
     if (error instanceof CodecError) return undefined;
     throw error;
@@ -31,13 +34,18 @@ export function compareMarks(a: Mark, b: Mark): number {
   return a.view - b.view || a.slot - b.slot;
 }
 
-/** Above 0: `a` is the later; 0: the same incarnation and boot. */
-export function compareStarts(a: StartPoint, b: StartPoint): number {
-  return a.incarnation - b.incarnation || a.boot - b.boot;
+/**
+ * Can the folder that says `start` have said `earlier` before? Either it was acknowledged, or it is one of the starts
+ * since the last that was. A new incarnation begins on a new folder.
+ */
+export function follows(start: StartPoint, earlier: StartPoint): boolean {
+  if (start.incarnation !== earlier.incarnation) return start.incarnation > earlier.incarnation;
+  if (earlier.boot < start.since) return true;
+  return start.since === earlier.since && start.origin === earlier.origin && start.boot > earlier.boot;
 }
 
 export function sameStart(a: StartPoint, b: StartPoint): boolean {
-  return compareStarts(a, b) === 0 && a.nonce === b.nonce;
+  return a.incarnation === b.incarnation && a.boot === b.boot && a.nonce === b.nonce;
 }
 
 /** Did the node that it names sign it? */

@@ -46,7 +46,7 @@ export function consumedRequests({ consumed }: Pick<Evaluation, "consumed">, res
 }
 
 /**
- * Verdicts that a node may send for a block whose own it no longer has: the final results, where the cluster has a say.
+ * What a node may say of a block that it did not judge itself: the final results, where the cluster has a say.
  * Whoever combines them gets the same results: ok means that all said ok, and a code is that of the lowest cluster that
  * refused, which no other cluster's share in it can change.
  */

@@ -50,7 +50,7 @@ export class RecentVerdicts {
 interface Count {
   readonly needed: number;
   readonly heard: Set<NodeIndex>;
-  readonly said: { readonly verdicts: Uint8Array; votes: number }[];
+  readonly said: { readonly verdicts: Uint8Array; readonly final: boolean; votes: number }[];
 }
 
 interface Expected {
@@ -81,7 +81,7 @@ export class VerdictCounts {
     const settled: Settled[] = [];
     for (const { cluster, node } of this.#members.nodesOf(clusters)) {
       const verdicts = this.#early.get(nodeKey({ cluster, node }))?.take(digest);
-      const result = verdicts && this.add({ cluster, node, digest, verdicts });
+      const result = verdicts && this.add({ cluster, node, digest, verdicts, final: false });
       if (result !== undefined) settled.push(result);
     }
     return settled;
@@ -93,16 +93,21 @@ export class VerdictCounts {
     return counts === undefined ? [] : [...counts.keys()];
   }
 
-  /** Counts one RESULT; returns the verdicts that it settles. */
-  add({ cluster, node, digest, verdicts }: Omit<Result, "kind">): Settled | undefined {
+  /**
+   * Counts one RESULT; returns the verdicts that it settles. Of 2f+1 correct nodes f+1 say the same even where some
+   * have verdicts and others only final results, with which everyone comes to the same end (apply.ts).
+   */
+  add({ cluster, node, digest, verdicts, final }: Omit<Result, "kind">): Settled | undefined {
     const expected = this.#expected.get(digest);
     const count = expected?.counts.get(cluster);
     if (expected === undefined || count === undefined) return undefined;
     if (count.heard.has(node) || !expected.isPossible(cluster, verdicts)) return undefined;
     count.heard.add(node);
-    let same = count.said.find((said) => Buffer.compare(said.verdicts, verdicts) === 0);
+    const isSame = (said: Count["said"][number]) =>
+      said.final === final && Buffer.compare(said.verdicts, verdicts) === 0;
+    let same = count.said.find(isSame);
     if (same === undefined) {
-      same = { verdicts: copyOf(verdicts), votes: 0 };
+      same = { verdicts: copyOf(verdicts), final, votes: 0 };
       count.said.push(same);
     }
     same.votes++;
@@ -112,8 +117,9 @@ export class VerdictCounts {
     return { cluster, verdicts: same.verdicts };
   }
 
-  /** Keeps a RESULT whose block is not delivered yet. */
-  keepEarly({ cluster, node, digest, verdicts }: Omit<Result, "kind">): void {
+  /** Keeps a RESULT whose block is not delivered yet. Final ones answer a question, so nobody needs them early. */
+  keepEarly({ cluster, node, digest, verdicts, final }: Omit<Result, "kind">): void {
+    if (final) return;
     const key = nodeKey({ cluster, node });
     let early = this.#early.get(key);
     if (early === undefined) {

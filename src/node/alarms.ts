@@ -50,6 +50,8 @@ export class Alarms {
   readonly #ahead = new Ahead();
   /** What the primary is suspected for, while others may go first. */
   #suspicion: TimerName | undefined;
+  /** Connections may come and go quickly. */
+  #hastenedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: AlarmsOptions) {
     this.#options = options;
@@ -130,6 +132,13 @@ export class Alarms {
     if (!coordinator.engine.isOpen) return this.#start(now, "view", viewWatch.openingMs);
     for (const kind of ["slot:", "owed:", "request:", "clock"]) this.#timers.stopAll(kind);
     for (const hash of intake.onView(now, coordinator.requestsUnderWay(), out)) this.onWatched(now, hash);
+  }
+
+  /** What was asked for in vain is asked for again, not at the end of a delay that has grown. */
+  onReachable({ tick }: Now): void {
+    if (tick < this.#hastenedAt + this.#options.topology.timers.intraMs) return;
+    this.#hastenedAt = tick;
+    for (const kind of ["block:", "fetch:"]) this.#timers.hasten(kind, tick);
   }
 
   // ---- what did not come

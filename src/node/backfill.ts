@@ -13,7 +13,6 @@ import { committedSchema } from "../types/schema.js";
 import { type CheckedRecord, checkRecord } from "./records.js";
 import type { History } from "./restore.js";
 import { Sources } from "./sources.js";
-import { keepVerdicts } from "./verdict-rows.js";
 
 export interface BackfillOptions extends BlockContext {
   readonly self: NodeRef;
@@ -68,7 +67,6 @@ export class Backfill {
       out.notes.push({ kind: "rejected", code: "bad-record", from: sender, message: "records" });
       return;
     }
-    const { topology, self, reader } = this.#options;
     let bytes = 0;
     for (const { record, encoded, certificates, block } of checked) {
       const digest = fromHex(record.digest);
@@ -78,7 +76,6 @@ export class Backfill {
         { key: certificatesKey(record.height), value: committedSchema.encode({ digest, certificates }) },
         { key: blockKey(block.digest), value: block.bytes },
       );
-      keepVerdicts(block, record.results, { topology, cluster: self.cluster, reader, persist: out.persist });
     }
     this.#advance(from, checked[0] as CheckedRecord, out);
     const left = this.#missing === undefined ? 0 : this.#missing.from - this.#missing.below - 1;

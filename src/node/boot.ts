@@ -17,6 +17,8 @@ const NEVER: Boot = {
   claim: undefined,
   view: 0,
   mark: undefined,
+  since: 0,
+  origin: new Uint8Array(0),
 };
 
 export function bootOf(reader: Reader): Boot {
@@ -33,7 +35,9 @@ export function startWrite(reader: Reader, nonce: Uint8Array): Write {
   const last = bootOf(reader);
   // What the folder held before a start that nobody acknowledged tells how old it is; what it learned since hides that.
   const mark = last.isStarted ? undefined : last.mark;
-  return bootWrite({ ...last, boot: last.boot + 1, nonce, isStarted: false, mark });
+  const boot = last.boot + 1;
+  const { since, origin } = last.isStarted || last.boot === 0 ? { since: boot, origin: nonce } : last;
+  return bootWrite({ ...last, boot, nonce, since, origin, isStarted: false, mark });
 }
 
 /** The folder is new, and its node is not: it comes back as its next incarnation. */

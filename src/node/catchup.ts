@@ -41,7 +41,7 @@ export interface CatchUpOptions extends BlockContext {
 /** What nodes of a cluster ask of each other, and give, to catch up. */
 type Transfer = FetchRecords | Records | FetchState | State;
 
-/** `pace`: the next piece of a state is asked for; `history`: the next old records are. */
+/** `pace`: the next piece of a state or records are asked for; `history`: the next old records are. */
 type TimerName = "gap" | "checkpoint" | "records" | "pace" | "history";
 
 export class CatchUp {
@@ -183,7 +183,7 @@ export class CatchUp {
       if (records.length > 0) this.#noteRecords(verified, target, out);
     }
     if (this.#options.recorder.head.height >= target.checkpoint.height) return;
-    if (this.#fetcher.hasSource(now)) this.#ask(now, out);
+    if (this.#fetcher.hasSource(now)) this.#pace(now);
   }
 
   #noteRecords({ from, message: { items } }: Verified<Records>, { checkpoint }: StableCheckpoint, out: Effects): void {
@@ -198,10 +198,13 @@ export class CatchUp {
     if (this.#isAppending) return;
     const next = this.#taker.onState(verified, now, out);
     if (next === "records" && this.#beginRecords()) this.#ask(now, out);
-    if (next !== "go on") return;
-    // Slower than it could, so that its source keeps its time for votes.
+    if (next === "go on") this.#pace(now);
+  }
+
+  /** The next question comes later than it could, so that its source keeps its time for votes. */
+  #pace({ tick }: Now): void {
     this.#timers.stop("records");
-    this.#timers.start("pace", { now: now.tick, delay: limits.stateEveryMs });
+    this.#timers.start("pace", { now: tick, delay: limits.pieceEveryMs });
   }
 
   #startAppending(target: StableCheckpoint, out: Effects): void {
@@ -233,7 +236,8 @@ export class CatchUp {
 
   #onPace(now: Now, out: Effects): void {
     this.#timers.stop("pace");
-    if (this.#taker.isOpen && !this.#taker.isWaiting) this.#ask(now, out);
+    const isAsked = this.#taker.isOpen ? this.#taker.isWaiting : this.#fetcher.isWaiting;
+    if (!isAsked && (this.#taker.isOpen || this.#fetcher.target !== undefined)) this.#ask(now, out);
   }
 
   /** Old records are for nobody's vote: what is new comes first. */

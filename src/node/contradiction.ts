@@ -22,7 +22,7 @@ export type Claim =
   | { readonly about: "commit"; readonly entry: Entry }
   | { readonly about: "checkpoint"; readonly checkpoint: Checkpoint }
   | { readonly about: "view-change"; readonly change: ViewChange }
-  | { readonly about: "verdicts"; readonly digest: Digest; readonly verdicts: Uint8Array };
+  | { readonly about: "verdicts"; readonly digest: Digest; readonly verdicts: Uint8Array; readonly final: boolean };
 
 export interface Word {
   readonly by: NodeRef;
@@ -89,9 +89,9 @@ function decodeWord(statement: Statement): Word | undefined {
       return { by: { cluster, node }, claim: { about: "view-change", change }, statement };
     }
     case "result": {
-      const { cluster, node, digest, verdicts } = resultSchema.decode(body);
+      const { cluster, node, digest, verdicts, final } = resultSchema.decode(body);
       if (digest.length !== 32) return undefined;
-      const claim = { about: "verdicts", digest: toHex<Digest>(digest), verdicts } as const;
+      const claim = { about: "verdicts", digest: toHex<Digest>(digest), verdicts, final } as const;
       return { by: { cluster: cluster as ClusterId, node }, claim, statement };
     }
     default:
@@ -123,8 +123,9 @@ function ordered(a: Claim, b: Claim): Contradiction | undefined {
     case "view-change":
       return b.about === "view-change" ? differingReports(a.change, b.change) : undefined;
     case "verdicts":
-      if (b.about !== "verdicts" || a.digest !== b.digest || Buffer.compare(a.verdicts, b.verdicts) === 0)
-        return undefined;
+      // Who has lost its own verdict on an operation that others refused tells the result instead.
+      if (b.about !== "verdicts" || a.digest !== b.digest || a.final !== b.final) return undefined;
+      if (Buffer.compare(a.verdicts, b.verdicts) === 0) return undefined;
       return { kind: "verdicts", subject: `block ${a.digest}` };
     default:
       return unreachable(a);

@@ -4,7 +4,7 @@
 // view that was opened without its old word, and for everything which that view kept.
 
 import { quorumOf, witnessesOf } from "../cluster/quorum.js";
-import { compareMarks, compareStarts, decodeStart, sameStart } from "../cluster/start.js";
+import { compareMarks, decodeStart, follows, sameStart } from "../cluster/start.js";
 import type { Signer } from "../crypto/signature.js";
 import type { ClusterLog } from "../intra/engine.js";
 import { startKey } from "../ledger/keys.js";
@@ -44,7 +44,7 @@ export class Gate {
   readonly #options: GateOptions;
   readonly #timers = new Timers<TimerName>();
   readonly #starts = new Map<NodeIndex, SignedStart>();
-  /** Who has made this start durable: did it ever take part with its folder, so that it cannot have forgotten? */
+  /** Who has made this start durable. Fresh: it does not take part itself yet, and so may have forgotten. */
   readonly #answers = new Map<NodeIndex, { readonly fresh: boolean }>();
   readonly #rejoining: Rejoining;
   readonly #heard: Heard;
@@ -103,22 +103,21 @@ export class Gate {
   }
 
   onStart({ from, message, signed }: Verified<Start>, out: Effects): void {
-    const { self, table } = this.#options;
+    const { self, table, cluster } = this.#options;
     if (signed === undefined) return;
     const held = this.#starts.get(message.node);
     // A folder from before the node rejoined is as old as one from before its last start.
     const isOver = message.incarnation < table.claimedBy(message.node) && !this.#isOwn(from);
-    if (!isOver && (held === undefined || compareStarts(message, held.start) > 0)) {
-      if (message.incarnation > (held?.start.incarnation ?? 0)) this.#heard.forget(message.node);
+    if (!isOver && (held === undefined || follows(message, held.start))) {
       this.#hold({ message, signed }, out);
     }
     if (this.#isOwn(from)) {
       if (this.#isMine(message)) this.#answers.set(self.node, { fresh: false });
       return;
     }
-    // Who has forgotten itself may have forgotten others' starts.
-    if (this.#boot.rejoin) return;
-    const fresh = !this.#isOpen && !this.#boot.wasStarted;
+    // Who comes back has forgotten others' starts. It is one more that will know of a first one, no more than that.
+    if (this.#boot.rejoin && (cluster.model === "byzantine" || message.since > 1)) return;
+    const fresh = !this.#isOpen;
     const starts = [...this.#starts.values()].sort((a, b) => a.start.node - b.start.node);
     const { boot, nonce } = message;
     const mark = this.#heard.of(from.node);
@@ -153,11 +152,11 @@ export class Gate {
   /** Its own word, as somebody else has it: true if that is this very start. */
   #compareOwn(start: StartPoint): boolean {
     if (this.#isMine(start)) return true;
-    const order = compareStarts(start, this.#point);
-    if (order < 0) return false;
+    if (follows(this.#point, start)) return false;
     const name = showNode(this.#options.self);
+    const isSameBoot = start.incarnation === this.#boot.incarnation && start.boot === this.#boot.boot;
     // An empty folder begins to count anew, and so comes upon the same number.
-    if ((order === 0 && this.#boot.wasStarted) || this.#isOpen) {
+    if ((isSameBoot && this.#boot.wasStarted) || this.#isOpen) {
       throw new CodedError(
         "duplicate-identity",
         `another process runs as ${name}, with its key and a copy of its data folder; stop one of them, and let the ` +
@@ -173,12 +172,14 @@ export class Gate {
 
   #learn({ start, signed }: SignedStart, out: Effects): void {
     const held = this.#starts.get(start.node);
-    if (held === undefined || compareStarts(start, held.start) > 0) this.#hold({ message: start, signed }, out);
+    if (held === undefined || follows(start, held.start)) this.#hold({ message: start, signed }, out);
   }
 
   #hold({ message, signed }: { message: StartPoint; signed: SignedStart["signed"] }, out: Effects): void {
-    const { cluster, node, incarnation, boot, nonce, mark } = message;
-    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce, mark }, signed });
+    const { cluster, node, incarnation, boot, nonce, since, origin, mark } = message;
+    // From itself or through others: what the node said before does not bind its new incarnation.
+    if (incarnation > (this.#starts.get(node)?.start.incarnation ?? 0)) this.#heard.forget(node);
+    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce, since, origin, mark }, signed });
     out.persist.push({ key: startKey(node), value: signedSchema.encode(signed) });
   }
 
@@ -238,8 +239,8 @@ export class Gate {
   // ---- inside
 
   get #point(): StartPoint {
-    const { boot, incarnation, nonce, mark = NO_MARK } = this.#boot;
-    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), mark };
+    const { boot, incarnation, nonce, since, origin, mark = NO_MARK } = this.#boot;
+    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), since, origin: toHex(origin), mark };
   }
 
   get #hasQuorum(): boolean {
@@ -248,9 +249,10 @@ export class Gate {
 
   /**
    * Two quorums of a byzantine cluster meet in more than f nodes, so in a correct one beside this. Those of a crash
-   * cluster may meet in this node alone, which is the one that may have forgotten. So a folder that has never taken
-   * part needs answers of so many others, none of them as new, that one of them knows of any earlier start, or of all;
-   * one that has taken part gives all others some time, but does not wait for who is down.
+   * cluster may meet in this node alone, which is the one that may have forgotten. So the first start of a folder that
+   * takes part is known to n-q+1 others, and q-1 others that take part are asked before: one of any such two is the
+   * same, and has forgotten nothing. Or all answer. A folder that has taken part gives all others some time, but does
+   * not wait for who is down.
    */
   get #isAnswered(): boolean {
     const { cluster, self } = this.#options;
@@ -258,8 +260,9 @@ export class Gate {
     const count = cluster.nodes.length;
     if (cluster.model === "byzantine" || this.#answers.size === count) return true;
     if (this.#boot.wasStarted) return !this.#isPatient;
-    const others = [...this.#answers].filter(([node, { fresh }]) => node !== self.node && !fresh);
-    return others.length >= count - quorumOf(cluster) + 1;
+    const others = [...this.#answers].filter(([node]) => node !== self.node);
+    const quorum = quorumOf(cluster);
+    return others.length > count - quorum && others.filter(([, { fresh }]) => !fresh).length >= quorum - 1;
   }
 
   /** Did the node not lose anything, or is nothing of what it lost needed any more? */
@@ -286,7 +289,7 @@ export class Gate {
 
   #say(send: Send[]): void {
     const { cluster, self } = this.#options;
-    // Who was as new as this node when it answered may have taken part since, and then counts for more.
+    // Who did not take part when it answered may do so since, and then counts for more.
     const isAsked = (node: NodeIndex) => this.#answers.get(node)?.fresh ?? true;
     const missing = cluster.nodes.filter(({ index }) => isAsked(index));
     const to = missing.map(({ index }) => ({ cluster: self.cluster, node: index }));

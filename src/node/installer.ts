@@ -46,7 +46,6 @@ import { type Head, sumRow } from "./recorder.js";
 import type { CheckedRecord } from "./records.js";
 import type { History } from "./restore.js";
 import { storedIdsIn } from "./state-fetcher.js";
-import { keepVerdicts } from "./verdict-rows.js";
 
 /** Which nodes have rejoined how often at the checkpoint, and their own words. */
 export interface Rejoined {
@@ -104,7 +103,7 @@ export class Installer {
 
   /** All of the state is here, and the checkpoint's record. */
   finish({ target, last, rejoined, forgotten }: TakenState, persist: Write[]): void {
-    const { engine, topology, self, reader, table, root } = this.#options;
+    const { engine, table, root } = this.#options;
     const { checkpoint, certificate } = target;
     const { record, encoded, certificates, block } = last;
     const { slot, height } = checkpoint;
@@ -120,7 +119,6 @@ export class Installer {
       sumRow(height, root),
     );
     table.install(rejoined.all, { claims: rejoined.claims, height }, persist);
-    keepVerdicts(block, record.results, { topology, cluster: self.cluster, reader, persist });
     for (let each = forgotten + 1; each <= Math.min(slot, forgotten + limits.slotsAheadMax); each++) {
       if (engine.stored(each) !== undefined) persist.push({ key: slotKey(each), value: undefined });
     }

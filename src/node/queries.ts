@@ -5,17 +5,21 @@
 import { decidedOf, decodeCommit } from "../cluster/certificate.js";
 import type { Members } from "../cluster/members.js";
 import type { Coordinator } from "../cross/coordinator.js";
+import { verdictsFromResults } from "../execution/apply.js";
 import type { ExecutionEngine } from "../execution/engine.js";
 import { FOREIGN } from "../execution/rules.js";
-import { blockKey, certificatesKey, heightKey, heightSchema, verdictKey } from "../ledger/keys.js";
+import { blockKey, certificatesKey, heightKey, heightSchema, recordKey, verdictKey } from "../ledger/keys.js";
+import { decodeRecord } from "../ledger/records.js";
 import { type Block, isNoOp } from "../types/block.js";
 import type { Reader, Send } from "../types/effects.js";
 import { type ClusterId, type Digest, type NodeRef, nodeKey, type Slot } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { AcceptQuery, Chunk, Fetch, Result, Unknown, Verified } from "../types/message.js";
 import { type Certificate, committedSchema } from "../types/schema.js";
+import type { Topology } from "../types/topology.js";
 
 export interface QueryOptions {
+  readonly topology: Topology;
   readonly self: NodeRef;
   readonly coordinator: Coordinator;
   readonly execution: ExecutionEngine;
@@ -158,10 +162,22 @@ export class Queries {
     const { coordinator, execution, reader, self } = this.#options;
     // Said to others, and so durable, are only verdicts on blocks that have others to tell.
     const isShared = (coordinator.body(digest)?.clusters.length ?? 0) > 1;
-    const verdicts = reader.get(verdictKey(digest)) ?? (isShared ? execution.verdictsOf(digest) : undefined);
+    const own = reader.get(verdictKey(digest)) ?? (isShared ? execution.verdictsOf(digest) : undefined);
+    const verdicts = own ?? this.#results(digest);
     if (verdicts === undefined || verdicts.every((verdict) => verdict === FOREIGN)) return;
-    const message: Result = { kind: "result", cluster: self.cluster, node: self.node, digest, verdicts };
+    const { cluster, node } = self;
+    const message: Result = { kind: "result", cluster, node, digest, verdicts, final: own === undefined };
     send.push({ to: [to], message });
+  }
+
+  /** Of a block that this node did not judge itself, since its record came from others. */
+  #results(digest: Digest): Uint8Array | undefined {
+    const { topology, reader, self } = this.#options;
+    const height = reader.get(heightKey(digest));
+    const record = height === undefined ? undefined : reader.get(recordKey(heightSchema.decode(height).height));
+    const block = record === undefined ? undefined : this.block(digest);
+    if (record === undefined || block === undefined || block.clusters.length === 1) return undefined;
+    return verdictsFromResults({ topology, cluster: self.cluster, block, results: decodeRecord(record).results });
   }
 
   /** Certificates of a block: all of P once it has a record, what came so far before that. */

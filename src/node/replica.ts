@@ -2,8 +2,7 @@
 // door to consensus, execution and the record, keeps the timers, and says what must be durable before anything leaves.
 // Each rule lives in the folder that owns it; here is only who hands what to whom.
 
-import type { BlockContext } from "../cluster/block.js";
-import { noOpBlock } from "../cluster/block.js";
+import { type BlockContext, noOpBlock } from "../cluster/block.js";
 import { Coordinator } from "../cross/coordinator.js";
 import type { Ordered } from "../cross/outlet.js";
 import type { Signer } from "../crypto/signature.js";
@@ -170,7 +169,6 @@ export class Replica {
     return [this.#alarms, this.#catchUp, this.#gate].flatMap(({ wakeAt }) => wakeAt ?? []).sort((a, b) => a - b)[0];
   }
 
-  /** What a node that does not take part yet waits for, in words. */
   get waitsFor(): string | undefined {
     return this.#gate.waitsFor;
   }
@@ -206,7 +204,9 @@ export class Replica {
       case "read":
         if (!this.#catchUp.isResting) this.#intake.onRead(event, out);
         break;
+      case "reachable":
       case "tick":
+        if (event.kind === "reachable") this.#alarms.onReachable(now);
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
         this.#catchUp.onTick(now, out);
         this.#gate.onTick(now, out);
@@ -380,7 +380,7 @@ export class Replica {
       // One signed RESULT of a crash cluster is enough (protocol 4): its primary's.
       if (this.#own.model === "crash" && !this.coordinator.engine.isPrimary) continue;
       const to = members.nodesOf(block.clusters.filter((cluster) => cluster !== self.cluster));
-      out.send.push({ to, message: { kind: "result", ...self, digest: block.digest, verdicts } });
+      out.send.push({ to, message: { kind: "result", ...self, digest: block.digest, verdicts, final: false } });
     }
     for (const executed of step.executed) {
       const { block, height, finalSequence } = executed.ordered;

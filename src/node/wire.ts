@@ -163,8 +163,8 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
     case "commit":
       return decodeCommit(body) ?? "malformed";
     case "result": {
-      const { cluster, node, digest, verdicts } = resultSchema.decode(body);
-      return withDigest(digest, (hex) => ({ kind, cluster: cluster as ClusterId, node, digest: hex, verdicts }));
+      const { cluster, digest, ...said } = resultSchema.decode(body);
+      return withDigest(digest, (hex) => ({ kind, cluster: cluster as ClusterId, digest: hex, ...said }));
     }
     case "accept-query": {
       const { digest, missing, verdicts, body: wantsBody, evidence } = querySchema.decode(body);

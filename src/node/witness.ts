@@ -210,7 +210,7 @@ function keyOf({ claim }: Word): string {
     case "view-change":
       return `view ${claim.change.view}`;
     case "verdicts":
-      return `verdicts ${claim.digest}`;
+      return `verdicts ${claim.digest}${claim.final ? " final" : ""}`;
     default:
       return unreachable(claim);
   }

@@ -2,7 +2,7 @@
 // at a time have forgotten or lie; one counts until it takes part again. Sometimes its operator knows, and recovers
 // it; sometimes it is just started again, and must find out.
 
-import { compareStarts, signedStart } from "../cluster/start.js";
+import { signedStart } from "../cluster/start.js";
 import { startKey } from "../ledger/keys.js";
 import { bootOf, rejoinWrite } from "../node/boot.js";
 import { signedSchema } from "../types/schema.js";
@@ -76,7 +76,7 @@ function isNoticed(host: SimHost, hosts: readonly SimHost[], boot: number): bool
     const row = store.get(startKey(host.ref.node));
     const held = row === undefined ? undefined : signedStart(signedSchema.decode(row))?.start;
     if (!isCorrect || held === undefined) return false;
-    return last > boot + 1 && compareStarts(held, { ...held, incarnation, boot: last }) === 0;
+    return last > boot && held.incarnation === incarnation && held.boot === last;
   });
 }
 

@@ -209,9 +209,15 @@ export class SimHost implements SimNode {
         if (event !== undefined) this.#inbox.push(event);
       }
     } catch (error) {
-      this.#break(error);
-      return;
+      return this.#break(error);
     }
+    this.#expectTurn();
+  }
+
+  /** Others can be reached again, as a new connection shows. */
+  reach(): void {
+    if (this.running === undefined || this.pause.isOn) return;
+    this.#inbox.push({ kind: "reachable" });
     this.#expectTurn();
   }
 

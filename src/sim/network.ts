@@ -29,6 +29,8 @@ export interface NetworkOptions {
   readonly latencyOf: (from: Endpoint, to: Endpoint) => Range;
   readonly weather: Weather;
   readonly deliver: (from: Endpoint, to: Endpoint, frame: Frame) => void;
+  /** Called when a link that was cut works again. */
+  readonly onHealed?: (from: Endpoint, to: Endpoint) => void;
   /** Called for what never arrives, for transcripts. */
   readonly onLost?: (from: Endpoint, to: Endpoint, frame: Frame) => void;
 }
@@ -84,6 +86,7 @@ export class Network {
   heal(from: Endpoint, to: Endpoint): void {
     if (!this.isCut(from, to)) throw new Error(`link ${from} to ${to} was not cut`);
     this.#addCut(from, to, -1);
+    if (!this.isCut(from, to)) this.#options.onHealed?.(from, to);
   }
 
   #addCut(from: Endpoint, to: Endpoint, count: number): void {

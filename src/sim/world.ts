@@ -164,6 +164,9 @@ export class World implements SimWorld {
       latencyOf: rangeOf,
       weather: this.plan.weather,
       deliver: (from, to, frame) => this.#deliver(from, to, frame),
+      onHealed: (_, to) => {
+        for (const host of this.#hostsAt[to] ?? []) host.reach();
+      },
       ...(transcript && {
         onLost: (from, to, frame) => transcript.frame(this.#nameOf(from), this.#nameOf(to), frame, true),
       }),

@@ -21,6 +21,8 @@ export type Event =
       readonly code: Refusal;
     }
   | { readonly kind: "read"; readonly read: Read; readonly from: PublicKey }
+  /** A node that could not be reached can be again. */
+  | { readonly kind: "reachable" }
   /** Time has reached the `wakeAt` of an earlier turn. */
   | { readonly kind: "tick" };
 

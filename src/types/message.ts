@@ -53,6 +53,8 @@ export interface Result {
   readonly digest: Digest;
   /** One result number per operation of the block; "foreign" where this cluster has no say. */
   readonly verdicts: Uint8Array;
+  /** The cluster's verdicts are not known here any more, and these are the block's results where it has a say. */
+  readonly final: boolean;
 }
 
 export interface AcceptQuery {
@@ -212,7 +214,7 @@ export interface Mark {
   readonly slot: Slot;
 }
 
-/** One start of a node's process: of two with one incarnation and boot, one has a copy of the other's folder. */
+/** One start of a node's process. `cluster/start.ts` says which can have followed which on one data folder. */
 export interface StartPoint {
   readonly cluster: ClusterId;
   readonly node: NodeIndex;
@@ -220,6 +222,9 @@ export interface StartPoint {
   readonly boot: number;
   /** 16 hex digits. */
   readonly nonce: string;
+  /** The first boot after the last that was acknowledged, and its nonce. */
+  readonly since: number;
+  readonly origin: string;
   /** As the node's folder had it before the start. */
   readonly mark: Mark;
 }
@@ -235,7 +240,7 @@ export interface Started {
   readonly cluster: ClusterId;
   readonly boot: number;
   readonly nonce: string;
-  /** The sender has never taken part with its data folder: it may have forgotten. */
+  /** The sender does not take part itself yet: it may have forgotten. */
   readonly fresh: boolean;
   /** As the sender has heard it from the node that asks. */
   readonly mark: Mark;

@@ -92,6 +92,7 @@ export const resultSchema = schema({
   node: u32(2),
   digest: bytes(3, DIGEST_BYTES),
   verdicts: bytes(4, limits.blockOperationsMax),
+  final: bool(5),
 });
 export const querySchema = schema({
   digest: bytes(1, DIGEST_BYTES),
@@ -217,6 +218,8 @@ export const startSchema = schema({
   nonce: bytes(5, NONCE_BYTES),
   view: u53(6),
   slot: u53(7),
+  since: u53(8),
+  origin: bytes(9, NONCE_BYTES),
 });
 export const startedSchema = schema({
   boot: u53(1),

@@ -28,6 +28,13 @@ export class Timers<Name extends string> {
     for (const name of [...this.#timers.keys()]) if (name.startsWith(prefix)) this.stop(name);
   }
 
+  /** What begins so and has fired before is due at once. */
+  hasten(prefix: string, now: number): void {
+    for (const [name, timer] of [...this.#timers]) {
+      if (name.startsWith(prefix) && timer.firings > 0) this.#set(name, { ...timer, due: Math.min(timer.due, now) });
+    }
+  }
+
   isRunning(name: Name): boolean {
     return this.#timers.has(name);
   }

@@ -141,7 +141,14 @@ function run({ world, blocks, dice }: Plan): Outcome {
         const lies = info.model === "byzantine" && index === 0;
         const said = lies ? verdicts.map((code) => (code === 0 ? 8 : code === 1 ? 1 : 0)) : verdicts;
         for (const to of others) {
-          const result: Result = { kind: "result", cluster, node: index, digest: block.digest, verdicts: said };
+          const result: Result = {
+            kind: "result",
+            cluster,
+            node: index,
+            digest: block.digest,
+            verdicts: said,
+            final: false,
+          };
           flying.push({ to, result, copies: roll(5) === 0 ? 2 : 1 });
         }
       }

@@ -29,7 +29,14 @@ const world = worldOf({ clusters: 3 });
 const feederOf = (cluster: ClusterId, of = world) => new Feeder(engineOf(of, cluster));
 
 function resultOf(block: Pick<Block, "digest">, cluster: ClusterId, said: readonly ResultCode[], node = 0): Result {
-  return { kind: "result", cluster, node, digest: block.digest, verdicts: Uint8Array.from(said, resultNumber) };
+  return {
+    kind: "result",
+    cluster,
+    node,
+    digest: block.digest,
+    verdicts: Uint8Array.from(said, resultNumber),
+    final: false,
+  };
 }
 
 describe("a cross-shard block", () => {
@@ -219,6 +226,17 @@ describe("RESULTs", () => {
     expect(first.engine.onResult(resultOf(waiting, TWO, ["expired"], 1)).executed).toEqual([]);
     expect(first.engine.onResult(resultOf(waiting, TWO, ["ok"], 1)).executed).toEqual([]);
     expect(first.engine.onResult(resultOf(waiting, TWO, ["ok"], 2)).executed.map(written)).toEqual([{ a0: 110n }]);
+  });
+
+  test("that tell the results in place of verdicts are counted by themselves", () => {
+    const first = feederOf(ONE, byzantine);
+    const waiting = block();
+    first.deliver(waiting);
+    const final = (node: number) => ({ ...resultOf(waiting, TWO, ["ok"], node), final: true });
+    expect(first.engine.onResult(resultOf(waiting, TWO, ["ok"], 0)).executed).toEqual([]);
+    expect(first.engine.onResult(final(1)).executed).toEqual([]);
+    expect(first.engine.onResult(final(0)).executed).toEqual([]);
+    expect(first.engine.onResult(final(2)).executed.map(written)).toEqual([{ a0: 110n }]);
   });
 
   test("that came before their block count when it is delivered", () => {

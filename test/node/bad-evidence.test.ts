@@ -76,6 +76,7 @@ describe("evidence", () => {
         node: 1,
         digest: entry.digest,
         verdicts: Uint8Array.from(verdicts),
+        final: false,
       }) as const;
     expect(await refused(network, "c2n1", "c1n0", say(2, 0, 0))).toEqual(["malformed"]);
     expect(await refused(network, "c2n1", "c1n0", say(2))).toEqual(["malformed"]);

@@ -123,7 +123,7 @@ describe("who may say what", () => {
       { kind: "super-accept", entry, node: 1, previous: entry.sequence, block: undefined },
       commitOf(entry, 1),
       { kind: "accept", entry: nextEntry(network, 1, ZERO), node: 2 },
-      { kind: "result", cluster: 2 as ClusterId, node: 1, digest: ZERO, verdicts: Uint8Array.of(0) },
+      { kind: "result", cluster: 2 as ClusterId, node: 1, digest: ZERO, verdicts: Uint8Array.of(0), final: false },
       { kind: "checkpoint", cluster: 2 as ClusterId, node: 1, ...rest },
     ] as const) {
       expect(await refused(network, "c2n2", "c2n0", message)).toEqual(["wrong-sender"]);
@@ -183,7 +183,14 @@ describe("signatures", () => {
       [
         "c2n1",
         "c1n0",
-        { kind: "result", cluster: 2 as ClusterId, node: 1, digest: entry.digest, verdicts: Uint8Array.of(0) },
+        {
+          kind: "result",
+          cluster: 2 as ClusterId,
+          node: 1,
+          digest: entry.digest,
+          verdicts: Uint8Array.of(0),
+          final: false,
+        },
       ],
       ["c1n1", "c1n0", { kind: "checkpoint", cluster: 1 as ClusterId, node: 1, ...rest }],
     ];

@@ -152,7 +152,14 @@ async function forWantOfVerdicts() {
   const record = network.node("c1n0").notes.find((note) => note.kind === "recorded");
   const { digest } = record?.kind === "recorded" ? record.block : raise("no record");
   const verdicts = network.node("c2n0").store.get(verdictKey(digest)) ?? raise("no verdicts");
-  const result = sealAs(network, "c2n0", { kind: "result", cluster: 2 as ClusterId, node: 0, digest, verdicts });
+  const result = sealAs(network, "c2n0", {
+    kind: "result",
+    cluster: 2 as ClusterId,
+    node: 0,
+    digest,
+    verdicts,
+    final: false,
+  });
   const hand = (from: string, bytes: Uint8Array) =>
     slow.inbox.push(slow.ingress.open(network.node(from).info.key, bytes) ?? raise("refused"));
   const release = async () => {

@@ -66,6 +66,7 @@ const result = (verdicts: readonly number[], block = digest(4)): Result => ({
   node: 1,
   digest: block,
   verdicts: Uint8Array.from(verdicts),
+  final: false,
 });
 const prepared = (change: Partial<Entry> = {}) => {
   const proof = [0, 2, 3].map((node) => statementOf({ kind: "accept", entry: entry(change), node }, `c1n${node}`));
@@ -108,6 +109,7 @@ const contradictions: readonly (readonly [string, NodeMessage, NodeMessage])[] =
   ["hidden-commit", commit(), viewChange({ prepared: [prepared(other)] })],
   ["hidden-commit", commit(), viewChange({ prepared: [prepared({ round: 0, ...other })] })],
   ["verdicts", result([0, 1]), result([1, 1])],
+  ["verdicts", { ...result([0, 1]), final: true }, { ...result([1, 1]), final: true }],
 ];
 
 /** Each of these a correct node may come to sign. */
@@ -130,6 +132,7 @@ const innocent: readonly (readonly [string, NodeMessage, NodeMessage])[] = [
   ["dropped by a view in between", commit(), viewChange({ view: 2 })],
   ["a COMMIT of the view that was wanted", commit({ view: 1 }), viewChange()],
   ["decided since it last wanted the view", viewChange({ prepared: [prepared()] }), viewChange()],
+  ["a verdict, and the result after others refused", result([0, 1]), { ...result([1, 1]), final: true }],
   ["two blocks' verdicts", result([0, 1]), result([1, 1], digest(5))],
 ];
 

@@ -121,6 +121,60 @@ describe.each(models)("a %s cluster", (model) => {
     expect(await refusal(network, node)).toBe("stale-storage");
   });
 
+  test("refuses an empty folder and an old copy however often they were started before anybody answered", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    const copy = node.store.rows();
+    for (let i = 0; i < 2; i++) {
+      await network.restart(node);
+      await network.run(2);
+    }
+    for (const make of [() => empty(network, node, false), () => replaceRows(node, copy)]) {
+      make();
+      network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+      for (let i = 0; i < 6; i++) {
+        await network.start(node);
+        await network.run(1);
+      }
+      network.drop = () => false;
+      expect(await refusal(network, node)).toBe("stale-storage");
+    }
+  });
+
+  test("goes on after starts that nobody answered", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+    for (let i = 0; i < 3; i++) {
+      await network.start(node);
+      await network.run(1);
+    }
+    network.drop = () => false;
+    for (let i = 0; i < 2; i++) {
+      await network.start(node);
+      await network.run(4);
+      expect(node.replica.waitsFor).toBeUndefined();
+    }
+  });
+
+  test("a node that heard of another's return from others only does not hold its old word against it", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    await payments(network, 3);
+    empty(network, node, true);
+    const isFirst = ({ sender, receiver, kind }: { sender: string; receiver: string; kind: string }) =>
+      sender === "c1n1" && receiver === "c1n0" && kind === "start";
+    network.drop = isFirst;
+    await network.start(node);
+    await network.run(30);
+    await network.restart(network.node("c1n0"));
+    await network.run(10);
+    network.drop = () => false;
+    await network.restart(node);
+    await network.run(10);
+    expect(node.replica.waitsFor).toBeUndefined();
+  });
+
   test("is as old as before after a start that nobody answered, whatever it has learned meanwhile", async () => {
     const network = await started(model);
     const node = network.node("c1n1");
@@ -174,6 +228,20 @@ describe.each(models)("a %s cluster", (model) => {
       await network.run(40);
       expect(bootOf(node.store)).toMatchObject({ incarnation, rejoin: false, isStarted: true });
     }
+  });
+
+  test("takes a node back while another has never taken part", async () => {
+    const network = await TestNetwork.create({ models: [model], starts: true });
+    network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+    await network.run(3);
+    expect(network.nodes.filter(({ replica }) => replica.waitsFor !== undefined).map(({ name }) => name)).toEqual([
+      "c1n1",
+    ]);
+    empty(network, network.node("c1n2"), true);
+    await network.start(network.node("c1n2"));
+    network.drop = () => false;
+    await network.run(40);
+    expect(network.nodes.map(({ replica }) => replica.waitsFor)).toEqual(network.nodes.map(() => undefined));
   });
 
   test("refuses the folder from before the node rejoined", async () => {

@@ -13,6 +13,19 @@ test("a timer is due when its delay has passed, and not before", () => {
   expect(timers.due(150)).toEqual([]);
 });
 
+test("what has fired before can be made due at once, and goes on from there; what has not waits on", () => {
+  const timers = new Timers<string>();
+  timers.start("a:1", { now: 0, delay: 1000 });
+  timers.start("b:1", { now: 0, delay: 1000 });
+  for (let now = 0; now <= 16_000; now += 100) timers.due(now);
+  timers.start("a:2", { now: 16_000, delay: 1000 });
+  timers.hasten("a:", 16_200);
+  expect(timers.wakeAt).toBe(16_200);
+  expect(timers.due(16_200)).toEqual(["a:1"]);
+  expect(timers.due(16_300)).toEqual([]);
+  expect(timers.due(17_000)).toEqual(["a:2"]);
+});
+
 test("what it waited for doubles with each firing, delays are capped, and it starts anew once it was stopped", () => {
   const timers = new Timers<string>();
   timers.start("a", { now: 0, delay: 1000 });

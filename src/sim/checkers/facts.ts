@@ -65,6 +65,7 @@ export type Statement =
       readonly cluster: number;
       readonly digest: Digest;
       readonly verdicts: Uint8Array;
+      readonly final: boolean;
     }
   | { readonly kind: "reply"; readonly reply: WireReply };
 
@@ -239,8 +240,8 @@ function statementOf(kind: MessageKind, body: Uint8Array): Statement | undefined
       return { kind, ...rest, record: toHex(record), state: toHex(state) };
     }
     case "result": {
-      const { cluster, node, digest, verdicts } = resultSchema.decode(body);
-      return { kind, cluster, node, digest: toHex(digest), verdicts };
+      const { cluster, digest, ...said } = resultSchema.decode(body);
+      return { kind, cluster, digest: toHex(digest), ...said };
     }
     case "reply":
       return { kind, reply: replySchema.decode(body) };

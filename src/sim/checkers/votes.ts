@@ -4,7 +4,8 @@
 // 6). A checkpoint it signs covers records and decisions that it holds, and a verdict it sends is stored.
 
 import { noOpBlock } from "../../cluster/block.js";
-import { recordKey, verdictKey } from "../../ledger/keys.js";
+import { FOREIGN } from "../../execution/rules.js";
+import { heightKey, heightSchema, recordKey, verdictKey } from "../../ledger/keys.js";
 import { decodeRecord, recordHash } from "../../ledger/records.js";
 import { bootOf } from "../../node/boot.js";
 import type { TurnPlan } from "../../node/turn.js";
@@ -211,10 +212,23 @@ class Voter {
     }
   }
 
-  #onResult({ digest, verdicts }: Extract<Statement, { kind: "result" }>): void {
+  #onResult({ digest, verdicts, final }: Extract<Statement, { kind: "result" }>): void {
+    if (final) {
+      const results = this.#resultsOf(digest);
+      if (results?.length !== verdicts.length || verdicts.some((code, i) => code !== FOREIGN && code !== results[i]))
+        this.#complain(`sends results of block ${digest.slice(0, 12)} that its record does not have`);
+      return;
+    }
     const stored = this.#node.store.get(verdictKey(digest));
     if (stored === undefined || Buffer.compare(stored, verdicts) !== 0)
       this.#complain(`sends verdicts on block ${digest.slice(0, 12)} that it does not store`);
+  }
+
+  #resultsOf(digest: Digest): Uint8Array | undefined {
+    const { store } = this.#node;
+    const height = store.get(heightKey(digest));
+    const record = height === undefined ? undefined : store.get(recordKey(heightSchema.decode(height).height));
+    return record === undefined ? undefined : decodeRecord(record).results;
   }
 
   #complain(what: string): void {

@@ -84,7 +84,14 @@ export function misinform(below: Below): Villain {
     if (!speaksUnasked || !happens(draw, share) || !allowance.take(world.now)) return [];
     const to = membersOf(context).nodesOf(block.clusters);
     const verdicts = wrongVerdicts(new Uint8Array(block.operations), draw);
-    const result: Result = { kind: "result", cluster, node: self, digest: block.digest, verdicts };
+    const result: Result = {
+      kind: "result",
+      cluster,
+      node: self,
+      digest: block.digest,
+      verdicts,
+      final: happens(draw, 50),
+    };
     const proof = block.clusters.map((each) => wrongCertificate(block.digest, each, context));
     const committed: Committed = { kind: "committed", digest: block.digest, certificates: proof };
     return [...tell(result, to, context), ...(happens(draw, 30) ? tell(committed, to, context) : [])];

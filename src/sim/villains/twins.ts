@@ -49,6 +49,7 @@ function senderOf(event: Event, { turn }: VillainContext): PublicKey | undefined
       return event.from;
     case "refused":
       return event.client;
+    case "reachable":
     case "tick":
       return undefined;
   }

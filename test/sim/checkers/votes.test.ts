@@ -239,12 +239,23 @@ describe("checkpoints and verdicts", () => {
 
   test("verdicts that are not stored, or others", async () => {
     const history = await Drawn.create(makeVotes);
-    const result = { kind: "result", cluster, node: 1, digest: digestOf(1), verdicts: Uint8Array.of(0) } as const;
+    const result = {
+      kind: "result",
+      cluster,
+      node: 1,
+      digest: digestOf(1),
+      verdicts: Uint8Array.of(0),
+      final: false,
+    } as const;
     history.turn("c1n1", { persist: [{ key: verdictKey(digestOf(1)), value: result.verdicts }], says: [result] });
     expect(history.watched.violations).toEqual([]);
     history.turn("c1n1", { says: [{ ...result, verdicts: Uint8Array.of(8) }] });
     expect(history.reasons()).toEqual([
       expect.stringMatching(/^I8 c1n1 sends verdicts on block 0+ that it does not store/),
     ]);
+    history.turn("c1n1", { says: [{ ...result, final: true }] });
+    expect(history.reasons()).toContainEqual(
+      expect.stringMatching(/^I8 c1n1 sends results of block 0+ that its record/),
+    );
   });
 });
