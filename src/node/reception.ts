@@ -73,7 +73,7 @@ export class Reception {
     if (events.length > 0) this.#inbox = [...events, ...this.#inbox];
   }
 
-  /** The events of a turn. `isLate`: clients have had their time. */
+  /** The events of a turn. `isLate`: what is done for clients has cost enough. */
   next(isLate: () => boolean = () => false): Event[] {
     const events = this.#inbox.splice(0, limits.turnEventsMax);
     const room = Math.max(limits.clientEventsMin, limits.clientEventsMax - events.length);

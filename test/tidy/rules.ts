@@ -62,6 +62,7 @@ export const rules: Rules = {
       "restore.ts": "deterministic",
       "restore-state.ts": "deterministic",
       "timer-clock.ts": "free",
+      "cpu-budget.ts": "free",
     },
   },
   client: { imports: [...consensus, "net"], purity: "free" },
