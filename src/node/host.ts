@@ -23,7 +23,6 @@ import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
 import { startWrite } from "./boot.js";
-import { cpuBudget } from "./cpu-budget.js";
 import { Ingress } from "./ingress.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
@@ -295,7 +294,7 @@ export class Host {
 
   async #turn(): Promise<void> {
     const started = performance.now();
-    const events = this.#reception.next(cpuBudget(limits.clientTurnMs));
+    const events = this.#reception.next();
     const now: Now = { time: Date.now(), tick: this.#clock.tick };
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= now.tick) events.push({ kind: "tick" });
     for (const event of events) if (event.kind === "message") this.#testimony.hear(event.verified);

@@ -2,7 +2,6 @@
 // refused before anything costly was done; and what waits is bounded whoever sends it.
 
 import { describe, expect, test } from "vitest";
-import { cpuBudget } from "../../src/node/cpu-budget.js";
 import { Reception } from "../../src/node/reception.js";
 import type { Event } from "../../src/types/effects.js";
 import type { PublicKey } from "../../src/types/ids.js";
@@ -75,18 +74,6 @@ describe("the order of service", () => {
     for (let i = 1; i <= 500; i++) reception.take(honest, request(honest, i), 0);
     expect(reception.next()).toHaveLength(limits.turnEventsMax + limits.clientEventsMin);
     expect(by(opened, honest)).toBe(limits.clientEventsMin);
-  });
-
-  test("when enough was computed for clients, the rest of them waits, all but a few", () => {
-    const { reception, opened } = receptionOf();
-    for (let i = 1; i <= 500; i++) reception.take(honest, request(honest, i), 0);
-    let used = 0;
-    reception.next(cpuBudget(5, () => used));
-    expect(opened.length).toBe(limits.clientEventsMax);
-    const isLate = cpuBudget(5, () => used);
-    used = 5001;
-    reception.next(isLate);
-    expect(opened.length).toBe(limits.clientEventsMax + limits.clientEventsMin);
   });
 
   test("requests that a node forwards wait as that node's, in turns with the clients'", () => {

@@ -62,7 +62,6 @@ export const rules: Rules = {
       "restore.ts": "deterministic",
       "restore-state.ts": "deterministic",
       "timer-clock.ts": "free",
-      "cpu-budget.ts": "free",
     },
   },
   client: { imports: [...consensus, "net"], purity: "free" },
