@@ -73,14 +73,16 @@ export class Reception {
     if (events.length > 0) this.#inbox = [...events, ...this.#inbox];
   }
 
-  /** The events of a turn. `isLate`: clients have had their time. */
-  next(isLate: () => boolean = () => false): Event[] {
+  /**
+   * The events of a turn. What is done for clients is bounded by number and size, not by the clock: a crowded machine
+   * would take few requests in each turn and make small blocks, which cost all nodes more, so that all get ever slower.
+   */
+  next(): Event[] {
     const events = this.#inbox.splice(0, limits.turnEventsMax);
     const room = Math.max(limits.clientEventsMin, limits.clientEventsMax - events.length);
     events.push(...this.#refused.splice(0, room));
     let bytes = 0;
     for (let opened = 0; opened < room && bytes < limits.clientTurnBytesMax; opened++) {
-      if (opened >= limits.clientEventsMin && isLate()) break;
       const waiting = this.#lanes.next();
       if (waiting === undefined) break;
       const { from, message } = waiting;

@@ -82,8 +82,7 @@ export const limits = {
   // -- host
   turnEventsMax: 512, // events of one turn: bounds its latency
   inboxMessagesMax: 65_536, // verified messages that wait for a turn
-  clientEventsMax: 256, // requests and readings looked at in a turn: 13 ms of signature checks
-  clientTurnMs: 8, // how long that may take on a slow or busy machine: votes wait meanwhile
+  clientEventsMax: 256, // requests and readings looked at in a turn: 13 ms of signature checks; votes wait meanwhile
   clientEventsMin: 16, // of them also in a turn that is full of what nodes say, or clients would starve
   clientTurnBytesMax: 2 << 20, // of them: two of the largest size, some 20 ms to take apart
   clientRatePerSecond: 20_000, // messages of one client to one node: more than a cluster can order; see --client-rate
