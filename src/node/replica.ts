@@ -2,8 +2,7 @@
 // door to consensus, execution and the record, keeps the timers, and says what must be durable before anything leaves.
 // Each rule lives in the folder that owns it; here is only who hands what to whom.
 
-import type { BlockContext } from "../cluster/block.js";
-import { noOpBlock } from "../cluster/block.js";
+import { type BlockContext, noOpBlock } from "../cluster/block.js";
 import { Coordinator } from "../cross/coordinator.js";
 import type { Ordered } from "../cross/outlet.js";
 import type { Signer } from "../crypto/signature.js";
@@ -20,6 +19,7 @@ import { unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Alarms } from "./alarms.js";
+import type { Archive } from "./archive.js";
 import { CatchUp } from "./catchup.js";
 import { takeCertificates, takeChunk } from "./evidence.js";
 import { Fetcher } from "./fetcher.js";
@@ -118,6 +118,7 @@ export class Replica {
       height: () => this.#recorder.head.height,
       recordTime: () => this.#recorder.head.time,
       account: (id) => restored.execution.account(id),
+      catchUp: this.#catchUp,
       isDown: (cluster) => this.coordinator.decisions.availability.isDown(cluster),
     });
     this.#queries = new Queries({ ...options, coordinator: this.coordinator, execution: restored.execution });
@@ -127,8 +128,7 @@ export class Replica {
     });
     takeBack(this.coordinator, restored);
     this.#gate.restored();
-    const { intraMs } = topology.timers;
-    this.#viewWatch = new ViewWatch({ self, members, coordinator: this.coordinator, intraMs });
+    this.#viewWatch = new ViewWatch({ ...topology.timers, self, members, coordinator: this.coordinator });
     this.#alarms = new Alarms({
       topology,
       self,
@@ -170,6 +170,10 @@ export class Replica {
     return [this.#alarms, this.#catchUp, this.#gate].flatMap(({ wakeAt }) => wakeAt ?? []).sort((a, b) => a - b)[0];
   }
 
+  get archive(): Archive {
+    return this.#catchUp.archive;
+  }
+
   /** What a node that does not take part yet waits for, in words. */
   get waitsFor(): string | undefined {
     return this.#gate.waitsFor;
@@ -189,7 +193,6 @@ export class Replica {
   /** Is the request queued or watched here, so that the same once more would change nothing? */
   readonly awaits = (request: Request): boolean => this.#intake.awaits(request);
 
-  /** Would one more request of this client be queued here? */
   readonly hasRoom = (client: PublicKey): boolean => this.#intake.hasRoom(client);
 
   step(now: Now, event: Event, out: Effects): void {
@@ -198,13 +201,10 @@ export class Replica {
         this.#onMessage(now, event.verified, out);
         break;
       case "request":
-        this.#intake.onRequest(now, event, out);
-        break;
       case "refused":
-        this.#intake.refuse(event, event.code, out);
-        break;
       case "read":
-        if (!this.#catchUp.isResting) this.#intake.onRead(event, out);
+      case "prove":
+        this.#intake.onClient(now, event, out);
         break;
       case "tick":
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);

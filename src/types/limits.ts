@@ -9,6 +9,10 @@ export const limits = {
   requestBytesMax: 1 << 20, // holds operationsMax typical transfers, and is well under a frame
   requestLifetimeMs: 600_000, // how far validUntil may lie ahead (protocol 4): bounds the remembered ids
   accountsPerReadMax: 1024, // one screenful of reads, a reply of about 100 KiB
+  accountsPerProofMax: 16, // shown with proof in one answer: some 60 KiB, 3 ms to make
+  accountsProvenPerTurnMax: 32, // by one node, of all clients together: who gets no answer asks again
+  proofRowsBytesMax: 2304, // of one account's proof: two pages of accounts, each a kilobyte and a row
+  proofPagesBytesMax: 1 << 17, // digests of the pages of a bucket as large as a frame
   nonceMax: Number.MAX_SAFE_INTEGER, // exact as a number
 
   // -- topology

@@ -17,6 +17,8 @@ import {
   newViewSchema,
   prepareSchema,
   promiseSchema,
+  proofSchema,
+  proveSchema,
   querySchema,
   readReplySchema,
   readSchema,
@@ -75,6 +77,8 @@ export const bodySchemas: Readonly<Record<MessageKind, AnySchema>> = {
   started: startedSchema,
   "fetch-state": fetchStateSchema,
   state: stateSchema,
+  prove: proveSchema,
+  proof: proofSchema,
 };
 
 /** What is stored or told elsewhere. */
