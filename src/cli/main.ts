@@ -20,6 +20,7 @@ const commands: readonly CommandEntry[] = [
   },
   { name: "account", describe: "Open accounts, show them, list those of a key", load: () => import("./account.js") },
   { name: "balance", describe: "Show balances of accounts", load: () => import("./balance.js") },
+  { name: "proof", describe: "Check proofs of balances offline", load: () => import("./proof.js") },
   { name: "transfer", describe: "Move money between accounts", load: () => import("./transfer.js") },
   { name: "load", describe: "Generate load and measure throughput and latency", load: () => import("./load.js") },
   {

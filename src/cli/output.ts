@@ -53,6 +53,7 @@ const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ["busy", ExitCode.unavailable],
   ["cluster-unavailable", ExitCode.unavailable],
   ["unavailable", ExitCode.unavailable],
+  ["no-checkpoint", ExitCode.unavailable],
   ["deadline", ExitCode.unavailable],
   ["listen-failed", ExitCode.unavailable],
   ["EADDRINUSE", ExitCode.unavailable],

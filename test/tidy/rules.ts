@@ -64,7 +64,7 @@ export const rules: Rules = {
       "timer-clock.ts": "free",
     },
   },
-  client: { imports: [...consensus, "net"], purity: "free" },
+  client: { imports: [...consensus, "net", "execution/proof.ts"], purity: "free" },
   load: {
     imports: ["client", ...consensus],
     importsTypes: ["net"],
