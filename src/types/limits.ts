@@ -65,6 +65,9 @@ export const limits = {
   stateHoldMs: 30_000, // a past state that nobody asks for is kept so long, so that a node in the middle can go on
   stateViewsMax: 2, // past states that are kept for nodes in the middle
   stateUndoMax: 1 << 18, // accounts changed since a kept state, about 50 MiB; then it is let go
+  localEveryMs: 50, // between two answers to a backup of a running node: as to a node that is behind
+  localShare: 10, // and so many times as long as the last answer took, that a busy node keeps its time
+  localIdleMs: 60_000, // a backup that asks nothing makes room for another one
   historyEveryMs: 500, // between two questions for old records, which nobody waits for
   sourceBanMs: 30_000, // a node that gave something wrong, or nothing, is left out so long
 

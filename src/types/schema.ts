@@ -339,6 +339,23 @@ export const storedReplySchema = schema({
   results: bytes(6, limits.operationsMax),
 });
 
+// ---- backups
+export const backupHeadSchema = schema({
+  network: bytes(1, DIGEST_BYTES),
+  cluster: u32(2),
+  node: u32(3),
+  slot: u53(4),
+  height: u53(5),
+});
+export const backupEndSchema = schema({ entries: u53(1), chain: bytes(2, DIGEST_BYTES) });
+export const backupEntrySchema = schema({
+  head: nested(1, backupHeadSchema),
+  state: nested(2, stateSchema),
+  records: nested(3, recordsSchema),
+  end: nested(4, backupEndSchema),
+});
+export const localHelloSchema = schema({ network: bytes(1, DIGEST_BYTES), cluster: u32(2), node: u32(3) });
+
 export type Signed = Of<typeof signedSchema>;
 export type Certificate = Of<typeof certificateSchema>;
 export type Operation = Of<typeof operationSchema>;
@@ -355,4 +372,6 @@ export type WireReply = Of<typeof replySchema>;
 export type AccountState = Of<typeof accountStateSchema>;
 export type WireAccountProof = Of<typeof accountProofSchema>;
 export type WireProof = Of<typeof proofSchema>;
+export type BackupHead = Of<typeof backupHeadSchema>;
+export type BackupEntry = Of<typeof backupEntrySchema>;
 export type BalanceProof = Of<typeof balanceProofSchema>;
