@@ -15,6 +15,7 @@ import {
   type Table,
 } from "../../src/ledger/keys.js";
 import type { MemoryStore } from "../../src/ledger/memory.js";
+import { limits } from "../../src/types/limits.js";
 import { certificateSchema } from "../../src/types/schema.js";
 import type { FailureModel } from "../../src/types/topology.js";
 import { expectConsistent } from "../support/inspect.js";
@@ -109,6 +110,18 @@ describe.each<[FailureModel]>([["crash"], ["byzantine"]])("a node of a %s cluste
     expect(node.store.get(snapshotKey())).toBeUndefined();
     expect(votes.contradictions).toEqual([]);
     await expectConsistent(network, "after two restores");
+  });
+
+  test("comes back in a silent network, too, though its cluster has gone on by some checkpoints", async () => {
+    const network = await start();
+    const node = network.node("c1n1");
+    const bytes = await backupNow(network, node);
+    while (stableHeight(node.store) < 3 * limits.checkpointSlots) payMixed(network, 4);
+    await network.run(5);
+    await replaceStore(network, node, await restored(bytes, network, node));
+    for (let i = 0; i < 30 && node.replica.waitsFor !== undefined; i++) await network.run(2);
+    expect(node.replica.waitsFor).toBeUndefined();
+    expect(node.replica.height).toBe(network.node("c1n0").replica.height);
   });
 
   test("waits for ever when all of its cluster was restored, and says for what", async () => {
