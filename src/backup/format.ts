@@ -24,20 +24,21 @@ export class BackupEncoder {
   #entries = 0;
 
   head(head: BackupHead): Uint8Array {
-    return this.#encode({ ...NOTHING, head });
+    return this.entry({ ...NOTHING, head });
   }
 
   /** An answer of a node. */
   answer(message: State | Records): Uint8Array {
-    if (message.kind === "records") return this.#encode({ ...NOTHING, records: message });
-    return this.#encode({ ...NOTHING, state: { ...message, part: STATE_PARTS.indexOf(message.part) } });
+    if (message.kind === "records") return this.entry({ ...NOTHING, records: message });
+    return this.entry({ ...NOTHING, state: { ...message, part: STATE_PARTS.indexOf(message.part) } });
   }
 
   end(): Uint8Array {
-    return this.#encode({ ...NOTHING, end: { entries: this.#entries, chain: this.#chain } });
+    return this.entry({ ...NOTHING, end: { entries: this.#entries, chain: this.#chain } });
   }
 
-  #encode(entry: BackupEntry): Uint8Array {
+  /** Whatever the next entry is. */
+  entry(entry: BackupEntry): Uint8Array {
     const bytes = backupEntrySchema.encode(entry);
     const before = this.#entries === 0 ? FIRST_LINE : NO_BYTES;
     this.#chain = chained(this.#chain, bytes);

@@ -12,7 +12,6 @@ import { MemoryStore } from "../../src/ledger/memory.js";
 import { CodedError } from "../../src/types/codes.js";
 import { limits } from "../../src/types/limits.js";
 import type { BackupEntry } from "../../src/types/schema.js";
-import { STATE_PARTS } from "../../src/types/state-transfer.js";
 import { type NetworkOptions, TestNetwork, type TestNode } from "../support/network.js";
 import { payMixed, stableSlot } from "../support/sleep.js";
 
@@ -56,12 +55,7 @@ export function entriesOf(bytes: Uint8Array): readonly BackupEntry[] {
 /** A sound file with whatever entries. */
 export function sealed(entries: readonly BackupEntry[]): Uint8Array {
   const encoder = new BackupEncoder();
-  const parts = entries.flatMap(({ head, state, records }) => {
-    if (head !== undefined) return [encoder.head(head)];
-    if (records !== undefined) return [encoder.answer({ kind: "records", ...records })];
-    const part = STATE_PARTS[state?.part ?? 0] ?? "list";
-    return state === undefined ? [] : [encoder.answer({ kind: "state", ...state, part })];
-  });
+  const parts = entries.map((entry) => encoder.entry(entry));
   return new Uint8Array(Buffer.concat([...parts, encoder.end()]));
 }
 

@@ -29,7 +29,7 @@ it("a node that was backed up while it ran comes back from the backup", async ()
     const pay = () => sharper("transfer", ...client, "--from", "client0-0", "--to", "client1-0", "--amount", "1");
     const load = () =>
       sharper(
-        ...["load", "--topology", topology, "--clients", "8", "--duration", "8", "--warmup", "0", "--cross", "0"],
+        ...["load", "--topology", topology, "--clients", "8", "--duration", "5", "--warmup", "0", "--cross", "0"],
       );
     const file = join(net, "c1n1.backup");
     let child: ChildProcess | undefined;

@@ -6,6 +6,8 @@ import type { Fields } from "../../types/codec.js";
 import type { MessageKind } from "../../types/message.js";
 import {
   announcementSchema,
+  backupEntrySchema,
+  balanceProofSchema,
   certificateSchema,
   checkpointSchema,
   chunkSchema,
@@ -87,6 +89,8 @@ export const otherSchemas = {
   testimony: testimonySchema,
   certificate: certificateSchema,
   record: recordSchema,
+  balanceProof: balanceProofSchema,
+  backupEntry: backupEntrySchema,
 } as const;
 
 /** Small damages: bytes changed, cut off, added, doubled, or the rest taken from another input. */
