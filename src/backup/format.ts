@@ -69,7 +69,8 @@ export class BackupDecoder {
     this.#pending = this.#pending.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#pending, bytes]);
     if (!this.#isBegun) {
       const line = this.#pending.subarray(0, FIRST_LINE.length);
-      if (!FIRST_LINE.subarray(0, line.length).equals(line)) throw this.#damaged("it does not begin as a backup does");
+      if (!FIRST_LINE.subarray(0, line.length).equals(line))
+        throw this.#damaged("it does not begin as a backup does, so it may be none");
       if (line.length < FIRST_LINE.length) return;
       this.#isBegun = true;
       this.#skip(FIRST_LINE.length);

@@ -310,6 +310,7 @@ export class Host {
     this.#send(plan);
     for (const note of plan.notes) this.#onNote(note);
     if (plan.reload) await this.#reload();
+    this.#progress.onWaiting(this.#replica.waitsFor);
     this.#metrics.onTurn(performance.now() - started);
   }
 
