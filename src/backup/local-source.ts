@@ -1,5 +1,5 @@
-// A running node as the source of a backup, asked through its local entrance (node/local-entrance.ts): its socket beside
-// the data folder, which only the folder's owner may open.
+// A running node as the source of a backup, asked through its local entrance (node/local-entrance.ts): the socket
+// beside its data folder, which only the folder's owner may open.
 
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";

@@ -111,8 +111,8 @@ async function takeRecords(height: number, encoder: BackupEncoder, options: Take
     if (answer.kind !== "records" || answer.from !== next || answer.items.length === 0) {
       throw new CodedError(
         "history-missing",
-        `the node does not have record ${next}: it took a state from its cluster and still fetches older records; try ` +
-          "again later, or back up another node of its cluster",
+        `the node does not have record ${next}: it took a state from its cluster and still fetches older records; ` +
+          "try again later, or back up another node of its cluster",
       );
     }
     next += answer.items.length;

@@ -56,8 +56,8 @@ const takeCommand: CommandModule<object, TakeCommandOptions> = {
       .option("data", { type: "string", demandOption: true, requiresArg: true, describe: "The node's data folder" })
       .option("out", { type: "string", demandOption: true, requiresArg: true, describe: "The file to make" })
       .epilogue(
-        "It ends at the last stable checkpoint of the node's cluster. A running node is asked through the socket beside " +
-          "its data folder, on its own machine and by the folder's owner only, and gives some 5 MB/s at most.",
+        "It ends at the last stable checkpoint of the node's cluster. A running node is asked through the socket " +
+          "beside its data folder, on its own machine and by the folder's owner only, and gives some 5 MB/s at most.",
       )
       .example("$0 backup --topology net/topology.yaml --node c1n0 --data net/data/c1n0 --out c1n0.backup", ""),
   handler: (options) => runCommand(options, () => take(options)),

@@ -37,7 +37,7 @@ export const command: CommandModule<object, RestoreOptions> = {
       .option("from", { type: "string", demandOption: true, requiresArg: true, describe: "The backup" })
       .epilogue(
         "Then start the node as before: it takes what is missing from its cluster, asks it for a new incarnation and " +
-          "votes again. Its cluster must have its quorum without it: if more of its nodes are lost, none of them votes.",
+          "votes again. Its cluster must have its quorum without it: if too many are lost, none of them votes.",
       )
       .example(
         "$0 restore --topology net/topology.yaml --node c1n0 --key net/nodes/c1n0.key --data net/data/c1n0 " +

@@ -1,5 +1,5 @@
 // Balances with proof, as of a stable checkpoint of the cluster that owns the accounts. A proof stands by itself, so
-// what a single node shows is true; it may only be old. Of f + 1 answers of a byzantine cluster the newest counts, so it
+// what a single node shows is true; it may only be old. Of f + 1 answers of a byzantine cluster the newest counts: it
 // is as new as some correct node had it, and none is older than what this client was shown before.
 
 import type { CertificateContext } from "../cluster/certificate.js";
