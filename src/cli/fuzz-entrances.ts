@@ -1,17 +1,21 @@
 // Every entrance that a stranger's bytes can take, as a function from an input to nothing: what is wrong with an input
 // is refused, by a value or by the one error that the entrance is documented to throw, and anything else is a find.
 
+import { BackupCheck } from "../backup/check.js";
+import { BackupDecoder } from "../backup/format.js";
 import { provenCheckpoint } from "../cluster/checkpoint.js";
 import { Members } from "../cluster/members.js";
 import { planTopology } from "../cluster/plan.js";
 import { parseTopology } from "../cluster/topology.js";
 import { parseKey } from "../crypto/keys.js";
 import { ed25519Signer, ed25519Verifier, type Signer, signingBytes } from "../crypto/signature.js";
+import { readBalanceProof } from "../execution/proof.js";
 import { decodeRecord } from "../ledger/records.js";
 import { FrameError, FrameReader, messagesOf } from "../net/frame.js";
 import { Announcements } from "../node/announcements.js";
 import { wordOf } from "../node/contradiction.js";
 import { Ingress } from "../node/ingress.js";
+import { readLocalQuestion } from "../node/local-entrance.js";
 import { Reception } from "../node/reception.js";
 import { Testimony } from "../node/testimony.js";
 import type { Draw } from "../sim/draw.js";
@@ -21,8 +25,10 @@ import { CodecError } from "../types/codec.js";
 import { CodedError } from "../types/codes.js";
 import type { PublicKey } from "../types/ids.js";
 import { carriage } from "../types/message.js";
-import { envelopeSchema, frameSchema } from "../types/schema.js";
+import { type BackupEntry, envelopeSchema, frameSchema } from "../types/schema.js";
 import { parseEvidenceFile } from "./evidence-file.js";
+import { backupFileOf, samplesOf } from "./fuzz-samples.js";
+import { parseProofFile, proofBytesOf } from "./proof-file.js";
 
 export interface Entrance {
   readonly name: string;
@@ -97,6 +103,8 @@ export function entrancesOf({ envelopes }: Corpus, draw: Draw): readonly Entranc
   const keyLine = Buffer.from(`sharper-key-v1 ${"5a".repeat(SEED_BYTES)}\n`);
   const evidence = Buffer.from(evidenceText(topology.networkId, envelopes));
   const topologyLines = plan.text.split("\n");
+  const samples = samplesOf(topology, signOf);
+  const backup = backupFileOf(samples.backup);
 
   return [
     {
@@ -119,7 +127,7 @@ export function entrancesOf({ envelopes }: Corpus, draw: Draw): readonly Entranc
     },
     {
       name: "messages of nodes",
-      share: 30,
+      share: 26,
       make: () => {
         const envelope = some();
         // Mostly of whom it speaks for: others are refused for that alone.
@@ -131,7 +139,7 @@ export function entrancesOf({ envelopes }: Corpus, draw: Draw): readonly Entranc
     },
     {
       name: "requests, of known and unknown clients",
-      share: 20,
+      share: 18,
       make: () => {
         const key = below(10) === 0 ? UNKNOWN : client.key;
         const body = requestOf(topology, client.key, { nonce: ++nonce, validUntil: 1_900_000_000_000 }, below);
@@ -167,6 +175,51 @@ export function entrancesOf({ envelopes }: Corpus, draw: Draw): readonly Entranc
         for (const { id } of topology.clusters) provenCheckpoint(certificate, context, id);
         decodeRecord(input);
       }),
+    },
+    {
+      name: "proofs of balances",
+      share: 2,
+      make: () => {
+        const bent = below(2) === 0 ? mutateMessage(samples.proof, otherSchemas.balanceProof, below) : undefined;
+        return below(20) === 0 ? samples.proof : (bent ?? mutateBytes(samples.proof, some(), below));
+      },
+      open: (input) => typeof readBalanceProof(input, context) !== "string",
+    },
+    {
+      name: "proof files",
+      share: 2,
+      make: () => mutateBytes(samples.proofFile, some(), below),
+      open: refusing([CodedError], (input) => {
+        const { proofs } = parseProofFile(Buffer.from(input).toString("utf8"), "fuzz.json");
+        for (const row of proofs) readBalanceProof(proofBytesOf(row), context);
+      }),
+    },
+    {
+      name: "backup files",
+      share: 4,
+      make: () => {
+        if (below(2) === 0) return mutateBytes(backup, some(), below);
+        const at = below(samples.backup.length);
+        const entry = otherSchemas.backupEntry.encode(samples.backup[at] as BackupEntry);
+        const bent = mutateMessage(entry, otherSchemas.backupEntry, below) ?? entry;
+        return backupFileOf(samples.backup.with(at, otherSchemas.backupEntry.decode(bent)));
+      },
+      open: refusing([CodedError, CodecError], (input) => {
+        const decoder = new BackupDecoder("fuzz.backup");
+        const entries = [...decoder.push(input)];
+        decoder.finish();
+        const check = new BackupCheck(context, "fuzz.backup");
+        refusing([CodedError], () => {
+          for (const entry of entries) check.take(entry);
+          check.finish();
+        })(input);
+      }),
+    },
+    {
+      name: "questions at the local entrance",
+      share: 2,
+      make: () => mutateBytes(samples.question, some(), below),
+      open: (input) => readLocalQuestion(input, context) !== undefined,
     },
     {
       name: "key files",

@@ -98,9 +98,9 @@ async function findStores(folder: string, depth: number): Promise<readonly strin
   return (await Promise.all(folders.map(({ name }) => findStores(join(folder, name), depth - 1)))).flat();
 }
 
-/** The data of a node that was recovered since: nothing of it counts any more, unless it is asked for by name. */
+/** Of a node that was recovered since, or is being restored: nothing of it counts, unless it is asked for by name. */
 function isSetAside(name: string): boolean {
-  return /\.damaged-\d+$/.test(name);
+  return /\.damaged-\d+$|\.restoring$/.test(name);
 }
 
 interface OpenedStore {

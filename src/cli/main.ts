@@ -18,8 +18,15 @@ const commands: readonly CommandEntry[] = [
     describe: "Start, look at and stop all nodes of a network on this machine",
     load: () => import("./devnet.js"),
   },
+  {
+    name: "backup",
+    describe: "Back up the ledger of a node, running or not, and check backups",
+    load: () => import("./backup.js"),
+  },
+  { name: "restore", describe: "Make a node's data folder from a backup", load: () => import("./restore.js") },
   { name: "account", describe: "Open accounts, show them, list those of a key", load: () => import("./account.js") },
   { name: "balance", describe: "Show balances of accounts", load: () => import("./balance.js") },
+  { name: "proof", describe: "Check proofs of balances offline", load: () => import("./proof.js") },
   { name: "transfer", describe: "Move money between accounts", load: () => import("./transfer.js") },
   { name: "load", describe: "Generate load and measure throughput and latency", load: () => import("./load.js") },
   {

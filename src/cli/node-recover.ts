@@ -3,16 +3,14 @@
 // next incarnation, and only then takes part again (protocol 6). Nothing is ever deleted.
 
 import { existsSync } from "node:fs";
-import { readFile, rename } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { parseTopology } from "../cluster/topology.js";
-import { openLevelStoreOfAny } from "../ledger/level.js";
-import { markPath } from "../ledger/mark.js";
 import { openNodeStore } from "../ledger/node-store.js";
 import { rejoinWrite } from "../node/boot.js";
 import { genesisWrites } from "../node/restore.js";
-import { CodedError } from "../types/codes.js";
 import { findNode, readNodeKey } from "./node-identity.js";
 import { type CommonOptions, ExitCode, printJson } from "./output.js";
+import { refuseRunning, setAside } from "./set-aside.js";
 
 export interface RecoverOptions extends CommonOptions {
   readonly topology: string;
@@ -21,16 +19,15 @@ export interface RecoverOptions extends CommonOptions {
   readonly data: string;
 }
 
-/** More folders set aside than this are a sign of something else. */
-const ASIDE_MAX = 1000;
-
 export async function recoverNode(options: RecoverOptions): Promise<ExitCode> {
   const topologyText = await readFile(options.topology, "utf8");
   const topology = parseTopology(topologyText, options.topology);
   const node = findNode(topology, options.node, options.topology);
   await readNodeKey(options.key, node, topology);
   const path = options.data.replace(/\/+$/, "");
-  const aside = await setAside(path);
+  const isThere = existsSync(path);
+  if (isThere) await refuseRunning(path);
+  const aside = await setAside(path, isThere);
   const store = await openNodeStore({ path, networkId: topology.networkId, nodeId: node.id });
   try {
     await store.write([...genesisWrites(topology, node.cluster, topologyText), rejoinWrite()]);
@@ -48,27 +45,4 @@ export async function recoverNode(options: RecoverOptions): Promise<ExitCode> {
       "again when the others have ordered that; until then it counts as one of the nodes that may fail\n",
   );
   return ExitCode.ok;
-}
-
-/** Folder and mark stay together. Returns where the folder is; undefined: there was none. */
-async function setAside(path: string): Promise<string | undefined> {
-  const isThere = existsSync(path);
-  if (isThere) await refuseRunning(path);
-  for (let i = 1; i <= ASIDE_MAX; i++) {
-    const aside = `${path}.damaged-${i}`;
-    if (existsSync(aside) || existsSync(markPath(aside))) continue;
-    if (isThere) await rename(path, aside);
-    if (existsSync(markPath(path))) await rename(markPath(path), markPath(aside));
-    return isThere ? aside : undefined;
-  }
-  throw new CodedError("too-many-folders", `${path}.damaged-1 to -${ASIDE_MAX} are all there; move some away`);
-}
-
-/** A running node keeps its folder, wherever that is moved; damage of any other kind is what this command is for. */
-async function refuseRunning(path: string): Promise<void> {
-  try {
-    await (await openLevelStoreOfAny(path)).close();
-  } catch (error) {
-    if (error instanceof CodedError && error.code === "store-locked") throw error;
-  }
 }

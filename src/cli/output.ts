@@ -42,6 +42,8 @@ export type Row = Readonly<Record<string, Cell>>;
 /** The exit codes of coded errors that are not plain wrong input (`usage`), which is what all others mean. */
 const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ["check-failed", ExitCode.checkFailed],
+  ["backup-damaged", ExitCode.checkFailed],
+  ["backup-unproven", ExitCode.checkFailed],
   ["store-corrupt", ExitCode.damaged],
   ["store-lost", ExitCode.damaged],
   ["store-rolled-back", ExitCode.damaged],
@@ -53,6 +55,9 @@ const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ["busy", ExitCode.unavailable],
   ["cluster-unavailable", ExitCode.unavailable],
   ["unavailable", ExitCode.unavailable],
+  ["no-checkpoint", ExitCode.unavailable],
+  ["history-missing", ExitCode.unavailable],
+  ["state-gone", ExitCode.unavailable],
   ["deadline", ExitCode.unavailable],
   ["listen-failed", ExitCode.unavailable],
   ["EADDRINUSE", ExitCode.unavailable],

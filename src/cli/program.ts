@@ -80,6 +80,8 @@ const exitCodes = [
   [ExitCode.rejected, "rejected by the network"],
   [ExitCode.unknown, "outcome unknown; the message says how to find out"],
   [ExitCode.unavailable, "network unavailable or deadline passed"],
+  [ExitCode.damaged, "a node's stored data is damaged or not its newest"],
+  [ExitCode.disk, "the disk takes no more, or fails"],
   [ExitCode.bug, "a bug of sharper"],
   [ExitCode.interrupted, "interrupted"],
 ] as const;

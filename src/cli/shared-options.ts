@@ -3,6 +3,14 @@
 /** A number that must be given when the option is. */
 export const number = { type: "number", requiresArg: true } as const;
 
+/** Of commands that check something offline, or work on one node's files. */
+export const topologyFile = {
+  type: "string",
+  demandOption: true,
+  requiresArg: true,
+  describe: "The topology file",
+} as const;
+
 /** Of commands that make a network on the spot. */
 export const model = {
   choices: ["byzantine", "crash"] as const,

@@ -108,6 +108,36 @@ export interface BalancesUnavailable {
 
 export type BalanceOutcome = BalancesRead | BalancesUnavailable;
 
+/** A balance as of a stable checkpoint, with what proves it to anyone who has the topology. */
+export interface ProvenAccount extends AccountBalance {
+  /** Of the checkpoint's record. */
+  readonly height: number;
+  /** The final sequence of that record: larger is later, in the whole network. */
+  readonly sequence: Sequence;
+  /** To be kept in a file, and given to `verifyBalance`. */
+  readonly proof: Uint8Array;
+}
+
+export interface BalancesProven {
+  readonly outcome: "proven";
+  /** In the order of the question. */
+  readonly accounts: readonly ProvenAccount[];
+  readonly latencyMs: number;
+}
+
+/**
+ * "no-checkpoint": these clusters have not made any checkpoint stable yet, which takes some blocks; "unavailable": too
+ * few of their nodes answered by the deadline.
+ */
+export interface ProofsUnavailable {
+  readonly outcome: "unavailable";
+  readonly code: "no-checkpoint" | "unavailable";
+  readonly clusters: readonly ClusterId[];
+  readonly latencyMs: number;
+}
+
+export type ProvenOutcome = BalancesProven | ProofsUnavailable;
+
 /** A code in words, for people. */
 export function explainCode(code: RejectionCode): string {
   return meanings[code];

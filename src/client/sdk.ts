@@ -15,6 +15,7 @@ import { clusterOfAccount } from "../cluster/shards.js";
 import { parseTopology } from "../cluster/topology.js";
 import { readKeyFile } from "../crypto/keys.js";
 import { ed25519Signer, ed25519Verifier } from "../crypto/signature.js";
+import { readBalanceProof } from "../execution/proof.js";
 import { libp2pTransport } from "../net/libp2p.js";
 import type { Transport, TransportOptions } from "../net/transport.js";
 import type { Request } from "../types/block.js";
@@ -22,7 +23,8 @@ import { CodedError } from "../types/codes.js";
 import { type ClusterId, fromHex, isAccountId, type PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Topology } from "../types/topology.js";
-import type { BalanceOutcome, Outcome, ResolveOptions, SentRequest } from "./outcomes.js";
+import type { BalanceOutcome, Outcome, ProvenAccount, ProvenOutcome, ResolveOptions, SentRequest } from "./outcomes.js";
+import { provenAccountOf } from "./proofs.js";
 import { type OperationOrder, readRequest, type SigningContext, signRequest } from "./request.js";
 import { Session } from "./session.js";
 import { systemTime, type Time } from "./time.js";
@@ -30,10 +32,14 @@ import { systemTime, type Time } from "./time.js";
 export type {
   AccountBalance,
   BalanceOutcome,
+  BalancesProven,
   BalancesRead,
   BalancesUnavailable,
   Committed,
   Outcome,
+  ProofsUnavailable,
+  ProvenAccount,
+  ProvenOutcome,
   RecordPosition,
   Rejected,
   RejectionCode,
@@ -112,6 +118,11 @@ export interface Client {
   resolve(request: SentRequest | Uint8Array, options?: ResolveOptions): Promise<Outcome>;
   /** Balances after all results that this client was told. Throws CodedError `bad-account`. */
   balance(accounts: string | readonly string[], options?: CallOptions): Promise<BalanceOutcome>;
+  /**
+   * Balances as of a stable checkpoint of each cluster, a little older than `balance`, each with a proof that convinces
+   * anyone who has the topology: see `verifyBalance`. Throws CodedError `bad-account`.
+   */
+  provenBalance(accounts: string | readonly string[], options?: CallOptions): Promise<ProvenOutcome>;
   /** Calls in flight. */
   readonly inFlight: number;
   /** Ends all calls in flight, as at their deadlines, and closes the connections. */
@@ -192,6 +203,15 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     });
   }
 
+  async function provenBalance(accounts: string | readonly string[], { deadlineMs }: CallOptions = {}) {
+    const asked = typeof accounts === "string" ? [accounts] : accounts;
+    return session.prove({
+      questions: asked.map((account) => ({ account, cluster: clusterOf(account) })),
+      deadlineAt: time.elapsed() + (deadlineMs ?? DEADLINE_MS),
+      nextNonce: () => nonce++,
+    });
+  }
+
   await session.open(options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS);
   return {
     key: signer.publicKey,
@@ -200,6 +220,7 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     submit,
     submitWith,
     balance,
+    provenBalance,
     transfer({ from, to, amount, ...rest }) {
       const debits = [{ account: from, amount }];
       const credits = [{ account: to, amount }];
@@ -212,6 +233,17 @@ export async function connect(options: ConnectOptions): Promise<Client> {
     },
     close: () => session.close(),
   };
+}
+
+/**
+ * Checks a proof of a balance offline, against nothing but the topology. Throws CodedError `proof-unproven`, with a
+ * sentence that says what is wrong, for bytes that prove nothing in this network.
+ */
+export function verifyBalance(proof: Uint8Array, topology: Topology): ProvenAccount {
+  const context = { topology, members: new Members(topology), verifier: ed25519Verifier };
+  const proven = readBalanceProof(proof, context);
+  if (typeof proven === "string") throw new CodedError("proof-unproven", `the proof does not hold: ${proven}`);
+  return provenAccountOf(proven, proof);
 }
 
 /** Reads and checks a topology file. Throws CodedError, with a line of its message for each problem found. */

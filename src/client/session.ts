@@ -3,6 +3,7 @@
 // go from here to all calls in flight, and stop when there are none, so that an idle client costs nothing.
 
 import type { Members } from "../cluster/members.js";
+import { ed25519Verifier } from "../crypto/signature.js";
 import type { Transport, TransportHandlers, TransportOptions } from "../net/transport.js";
 import type { Request } from "../types/block.js";
 import { CodecError } from "../types/codec.js";
@@ -10,11 +11,20 @@ import { CodedError } from "../types/codes.js";
 import type { ClusterId, PublicKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { carriage } from "../types/message.js";
-import { envelopeSchema, readReplySchema, replySchema } from "../types/schema.js";
+import { envelopeSchema, proofSchema, readReplySchema, replySchema } from "../types/schema.js";
 import type { Topology } from "../types/topology.js";
 import { Home } from "./home.js";
 import { Outbox } from "./outbox.js";
-import type { AccountBalance, BalanceOutcome, Outcome, ResolveOptions } from "./outcomes.js";
+import type {
+  AccountBalance,
+  BalanceOutcome,
+  Outcome,
+  ProofsUnavailable,
+  ProvenAccount,
+  ProvenOutcome,
+  ResolveOptions,
+} from "./outcomes.js";
+import { Proofs } from "./proofs.js";
 import { Reads } from "./reads.js";
 import { Requests } from "./requests.js";
 import type { Time } from "./time.js";
@@ -41,6 +51,7 @@ export class Session {
   readonly #outbox: Outbox;
   readonly #requests: Requests;
   readonly #reads: Reads;
+  readonly #proofs: Proofs;
   #closed = false;
   #stopTicks: (() => void) | undefined;
   #onReach: (() => void) | undefined;
@@ -58,10 +69,12 @@ export class Session {
     this.#outbox = new Outbox(this.#transport, time);
     this.#requests = new Requests({ outbox: this.#outbox, time, resolve });
     this.#reads = new Reads({ outbox: this.#outbox, time });
+    const context = { topology, members, verifier: ed25519Verifier };
+    this.#proofs = new Proofs({ outbox: this.#outbox, time, context });
   }
 
   get inFlight(): number {
-    return this.#requests.count + this.#reads.count;
+    return this.#requests.count + this.#reads.count + this.#proofs.count;
   }
 
   /** Returns when all but f nodes of each cluster are connected, or when the time is over. */
@@ -89,31 +102,60 @@ export class Session {
     this.#tick();
   }
 
-  async read(call: {
-    readonly questions: readonly { readonly account: string; readonly cluster: ClusterId }[];
-    readonly deadlineAt: number;
-    readonly nextNonce: () => number;
-  }): Promise<BalanceOutcome> {
-    this.#checkOpen();
+  async read({ deadlineAt, nextNonce, ...call }: Asking): Promise<BalanceOutcome> {
     const startedAt = this.#time.elapsed();
-    const found = new Map<string, AccountBalance>();
-    const missing = new Set<ClusterId>();
+    const { found, missing } = await this.#inParts<AccountBalance>(
+      { ...call, countMax: limits.accountsPerReadMax },
+      (home, accounts, resolve) => {
+        const onEnd = (answer: readonly AccountBalance[] | undefined) => resolve(answer ?? "unavailable");
+        this.#reads.start({ home, accounts, deadlineAt, nonce: nextNonce(), onEnd });
+      },
+    );
+    const latencyMs = this.#time.elapsed() - startedAt;
+    if (missing.size > 0) return { outcome: "unavailable", clusters: ascending(missing.keys()), latencyMs };
+    const accounts = call.questions.map(({ account }) => found.get(account) as AccountBalance);
+    return { outcome: "read", accounts, latencyMs };
+  }
+
+  /** As `read`, of checkpoints and with proof. */
+  async prove({ deadlineAt, nextNonce, ...call }: Asking): Promise<ProvenOutcome> {
+    const startedAt = this.#time.elapsed();
+    const { found, missing } = await this.#inParts<ProvenAccount>(
+      { ...call, countMax: limits.accountsPerProofMax },
+      (home, accounts, onEnd) => this.#proofs.start({ home, accounts, deadlineAt, nonce: nextNonce(), onEnd }),
+    );
+    const latencyMs = this.#time.elapsed() - startedAt;
+    if (missing.size > 0) {
+      const code = [...missing.values()].includes("unavailable") ? "unavailable" : "no-checkpoint";
+      const clusters = [...missing].filter(([, why]) => why === code).map(([cluster]) => cluster);
+      return { outcome: "unavailable", code, clusters: ascending(clusters), latencyMs };
+    }
+    const accounts = call.questions.map(({ account }) => found.get(account) as ProvenAccount);
+    return { outcome: "proven", accounts, latencyMs };
+  }
+
+  /** Each cluster is asked of its own accounts, so many at a time. */
+  async #inParts<A extends AccountBalance>(
+    { questions, countMax }: Pick<Asking, "questions"> & { readonly countMax: number },
+    ask: (home: Home, accounts: readonly string[], onEnd: (answer: Answer<A>) => void) => void,
+  ): Promise<{ readonly found: ReadonlyMap<string, A>; readonly missing: ReadonlyMap<ClusterId, Failure> }> {
+    this.#checkOpen();
+    const found = new Map<string, A>();
+    const missing = new Map<ClusterId, Failure>();
     await Promise.all(
-      [...Map.groupBy(call.questions, ({ cluster }) => cluster)].map(async ([cluster, questions]) => {
-        const names = [...new Set(questions.map(({ account }) => account))];
-        for (let at = 0; at < names.length; at += limits.accountsPerReadMax) {
-          const accounts = names.slice(at, at + limits.accountsPerReadMax);
-          const { deadlineAt, nextNonce } = call;
-          const answer = await this.#readPart({ cluster, accounts, deadlineAt, nonce: nextNonce() });
-          if (answer === undefined) return void missing.add(cluster);
+      [...Map.groupBy(questions, ({ cluster }) => cluster)].map(async ([cluster, own]) => {
+        const names = [...new Set(own.map(({ account }) => account))];
+        for (let at = 0; at < names.length; at += countMax) {
+          const { promise, resolve } = Promise.withResolvers<Answer<A>>();
+          ask(this.#home(cluster), names.slice(at, at + countMax), resolve);
+          this.#tick();
+          const answer = await promise;
+          if (typeof answer === "string") return void missing.set(cluster, answer);
           for (const balance of answer) found.set(balance.account, balance);
         }
       }),
     );
-    const latencyMs = this.#time.elapsed() - startedAt;
-    if (missing.size > 0) return { outcome: "unavailable", clusters: [...missing].sort((a, b) => a - b), latencyMs };
-    const accounts = call.questions.map(({ account }) => found.get(account) as AccountBalance);
-    return { outcome: "read", accounts, latencyMs };
+    return { found, missing };
   }
 
   async close(): Promise<void> {
@@ -122,15 +164,9 @@ export class Session {
     this.#outbox.flush();
     this.#requests.close();
     this.#reads.close();
+    this.#proofs.close();
     this.#stopTicks?.();
     await this.#transport.stop();
-  }
-
-  #readPart({ cluster, ...call }: ReadPart): Promise<readonly AccountBalance[] | undefined> {
-    const { promise, resolve } = Promise.withResolvers<readonly AccountBalance[] | undefined>();
-    this.#reads.start({ ...call, home: this.#home(cluster), onEnd: resolve });
-    this.#tick();
-    return promise;
   }
 
   #handlers(): TransportHandlers {
@@ -144,6 +180,7 @@ export class Session {
         this.#outbox.onDisconnect(peer);
         this.#requests.onDisconnect(peer);
         this.#reads.onDisconnect(peer);
+        this.#proofs.onDisconnect(peer);
       },
       // What callers' callbacks throw is theirs, and must not be lost in the transport.
       onError: (error) =>
@@ -175,6 +212,10 @@ export class Session {
       const answer = readReplySchema.decode(body);
       if (answer.cluster !== node.cluster || answer.node !== node.node) return;
       this.#reads.onAnswer({ kind: "read-reply", ...answer, cluster: node.cluster });
+    } else if (kind === carriage.proof.number) {
+      const answer = proofSchema.decode(body);
+      if (answer.cluster !== node.cluster || answer.node !== node.node) return;
+      this.#proofs.onAnswer({ kind: "proof", ...answer, cluster: node.cluster });
     }
   }
 
@@ -197,6 +238,7 @@ export class Session {
     this.#stopTicks ??= this.#time.every(TICK_MS, () => {
       this.#requests.tick(TICK_MS);
       this.#reads.tick(TICK_MS);
+      this.#proofs.tick(TICK_MS);
       if (this.inFlight > 0) return;
       this.#stopTicks?.();
       this.#stopTicks = undefined;
@@ -204,9 +246,15 @@ export class Session {
   }
 }
 
-interface ReadPart {
-  readonly cluster: ClusterId;
-  readonly accounts: readonly string[];
+interface Asking {
+  readonly questions: readonly { readonly account: string; readonly cluster: ClusterId }[];
   readonly deadlineAt: number;
-  readonly nonce: number;
+  readonly nextNonce: () => number;
+}
+
+type Failure = ProofsUnavailable["code"];
+type Answer<A> = readonly A[] | Failure;
+
+function ascending(clusters: Iterable<ClusterId>): readonly ClusterId[] {
+  return [...clusters].sort((a, b) => a - b);
 }

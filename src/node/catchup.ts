@@ -15,6 +15,7 @@ import type { Certificate } from "../types/schema.js";
 import type { FetchState, State } from "../types/state-transfer.js";
 import { Timers } from "../viewchange/timers.js";
 import { Appender } from "./appender.js";
+import { Archive } from "./archive.js";
 import { Backfill } from "./backfill.js";
 import { Gaps } from "./gaps.js";
 import type { IncarnationTable } from "./incarnations.js";
@@ -45,6 +46,7 @@ type Transfer = FetchRecords | Records | FetchState | State;
 type TimerName = "gap" | "checkpoint" | "records" | "pace" | "history";
 
 export class CatchUp {
+  readonly archive: Archive;
   readonly #options: CatchUpOptions;
   readonly #timers = new Timers<TimerName>();
   readonly #gaps: Gaps;
@@ -73,6 +75,7 @@ export class CatchUp {
     this.#appender = new Appender({ ...options, cluster: self.cluster }, restored.catchUp?.decided ?? []);
     const { root, history } = restored;
     this.#stateServer = new StateServer({ reader, root, table, stable: () => this.#truncation.reached });
+    this.archive = new Archive({ states: this.#stateServer, records: this.#server });
     this.#taker = new StateTaker({ ...options, root, history, head: () => recorder.head });
     this.#backfill = new Backfill({ ...options, history });
     if (restored.catchUp !== undefined) this.#isAppending = this.#fetcher.begin(restored.catchUp.target);

@@ -38,7 +38,8 @@ export interface GateOptions {
 type TimerName =
   | "start" // START was not answered by all
   | "patience" // a quorum has answered, others may know more
-  | "rejoin"; // an INCARNATION is to be asked for, or again
+  | "rejoin" // an INCARNATION is to be asked for, or again
+  | "opening"; // it is recorded, and the view opened with it is not known
 
 export class Gate {
   readonly #options: GateOptions;
@@ -189,6 +190,7 @@ export class Gate {
     for (const name of this.#timers.due(now.tick)) {
       if (name === "start") this.#say(out.send);
       else if (name === "rejoin") this.#askToRejoin(now, out);
+      else if (name === "opening") this.#askForOpening(out.send);
       else this.#isPatient = false;
     }
   }
@@ -208,6 +210,7 @@ export class Gate {
     }
     const isNumbered = !this.#boot.rejoin || this.#boot.incarnation > 0;
     this.#watch("rejoin", !isNumbered, now);
+    this.#watch("opening", isNumbered && !this.#isOpen && !this.#isBack, now);
     // Crash nodes go on until all have heard: only then is any single answer enough to know of it.
     const isComplete = this.#answers.size === this.#options.cluster.nodes.length;
     const isUnheard = !isComplete && (!this.#isOpen || this.#options.cluster.model === "crash");
@@ -305,6 +308,17 @@ export class Gate {
 
   #askToRejoin(now: Now, out: Effects): void {
     this.#setBoot(this.#rejoining.ask(this.#boot, now, out), out);
+  }
+
+  /** The others may have opened it while this node caught up, and where nothing is ordered nobody says so again. */
+  #askForOpening(send: Send[]): void {
+    const { cluster, self, engine } = this.#options;
+    const others = cluster.nodes.filter(({ index }) => index !== self.node);
+    const to = others.map(({ index }) => ({ cluster: self.cluster, node: index }));
+    send.push({
+      to,
+      message: { kind: "view-query", view: engine.isOpen ? engine.view : Math.max(0, engine.view - 1) },
+    });
   }
 
   #setBoot(boot: Boot, out: Effects): void {

@@ -5,18 +5,15 @@
 
 import { randomBytes } from "node:crypto";
 import { setImmediate as nextRound } from "node:timers/promises";
-import { type BlockContext, decodeBlock } from "../cluster/block.js";
+import type { BlockContext } from "../cluster/block.js";
 import { Members } from "../cluster/members.js";
 import { remembering } from "../crypto/remembering.js";
 import { ed25519Signer, ed25519Verifier, type Signer } from "../crypto/signature.js";
-import { prefixRange } from "../ledger/keys.js";
 import { type NodeStore, openNodeStore } from "../ledger/node-store.js";
 import { Scrub } from "../ledger/scrub.js";
-import type { Store } from "../ledger/store.js";
 import { libp2pTransport } from "../net/libp2p.js";
 import type { Transport } from "../net/transport.js";
 import type { Block } from "../types/block.js";
-import { CodedError } from "../types/codes.js";
 import type { Event, Note } from "../types/effects.js";
 import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
@@ -24,14 +21,15 @@ import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
 import { startWrite } from "./boot.js";
 import { Ingress } from "./ingress.js";
+import { LocalEntrance } from "./local-entrance.js";
 import type { NodeLog } from "./log.js";
 import { Metrics, type MetricValues } from "./metrics.js";
 import { ProgressLog } from "./progress-log.js";
 import { expiredReplies } from "./prune.js";
 import { Reception } from "./reception.js";
 import { type Now, Replica } from "./replica.js";
-import { genesisWrites, type Restored, restore } from "./restore.js";
-import { evidenceOf, Testimony } from "./testimony.js";
+import { decodeStored, genesisWrites, type Restored, restore, storedEvidence } from "./restore.js";
+import { Testimony } from "./testimony.js";
 import { TimerClock } from "./timer-clock.js";
 import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
 import type { Evidence } from "./witness.js";
@@ -104,6 +102,7 @@ export class Host {
   #timer: NodeJS.Timeout | undefined;
   #loop: Promise<void> | undefined;
   #scrub: Scrub | undefined;
+  #entrance: LocalEntrance | undefined;
   #stopping = false;
   #stableHeight = 0;
   #pruned = 0;
@@ -123,6 +122,7 @@ export class Host {
       const host = new Host(options, { store, restored, evidence: await storedEvidence(store, context) }, context);
       await host.#transport.start();
       host.#loop = host.#run();
+      host.#entrance = host.#openEntrance();
       host.#scrub = new Scrub({ path: dataPath, ...SCRUB, onDamage: (error) => host.#fail(error) });
       return host;
     } catch (error) {
@@ -209,6 +209,13 @@ export class Host {
     return new Replica({ ...this.#blockContext, self, reader, restored, decodeBlock, signer: this.#signer });
   }
 
+  #openEntrance(): LocalEntrance {
+    const { dataPath, log } = this.#options;
+    const onUnavailable = (reason: string) => log.warn({ reason }, "no backup can be taken while the node runs");
+    const onQuestion = () => this.#wake?.();
+    return new LocalEntrance({ ...this.#blockContext, self: this.#self, dataPath, onQuestion, onUnavailable });
+  }
+
   async status(): Promise<NodeStatus> {
     const { node, topology } = this.#options;
     const { gauges, coordinator } = this.#replica;
@@ -239,7 +246,7 @@ export class Host {
     this.#stopping = true;
     this.#wake?.();
     clearTimeout(this.#timer);
-    await Promise.all([this.#loop, this.#scrub?.stop(), this.#transport.stop()]);
+    await Promise.all([this.#loop, this.#scrub?.stop(), this.#transport.stop(), this.#entrance?.close()]);
     await this.#store.close();
   }
 
@@ -287,6 +294,7 @@ export class Host {
         await this.#turn();
         await this.#prune();
         await this.#keepEvidence();
+        this.#entrance?.answer(this.#replica.archive, this.#clock.tick);
       }
     } catch (error) {
       this.#fail(error);
@@ -304,6 +312,7 @@ export class Host {
     this.#send(plan);
     for (const note of plan.notes) this.#onNote(note);
     if (plan.reload) await this.#reload();
+    this.#progress.onWaiting(this.#replica.waitsFor);
     this.#metrics.onTurn(performance.now() - started);
   }
 
@@ -382,19 +391,4 @@ export class Host {
     this.#stopping = true;
     this.#options.onFatal(error);
   }
-}
-
-async function storedEvidence(store: Store, context: BlockContext): Promise<readonly Evidence[]> {
-  const all: Evidence[] = [];
-  for await (const [, value] of store.range(prefixRange("evidence"))) {
-    const evidence = evidenceOf(value, context);
-    if (evidence !== undefined) all.push(evidence);
-  }
-  return all;
-}
-
-function decodeStored(bytes: Uint8Array, context: BlockContext): Block {
-  const decoded = decodeBlock(bytes, context, false);
-  if (!decoded.ok) throw new CodedError("store-corrupt", `a stored block is not valid (${decoded.code})`);
-  return decoded.value;
 }

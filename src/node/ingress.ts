@@ -27,7 +27,7 @@ import {
   type Started,
   type Verified,
 } from "../types/message.js";
-import { type Certificate, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
+import { type Certificate, proveSchema, readSchema, requestBodySchema, type Signed } from "../types/schema.js";
 import type { State } from "../types/state-transfer.js";
 import type { FailureModel } from "../types/topology.js";
 import { checkViewContent, checkViewSender } from "./view-door.js";
@@ -75,6 +75,10 @@ export class Ingress {
   #openClient(from: PublicKey, opened: Opened): Event | Rejection | undefined {
     if (!this.#options.members.isClient(from)) return "unknown-sender";
     if (opened.kind === "request") return this.#openRequest(opened, from);
+    if (opened.kind === "prove") {
+      const prove = attempt(() => proveSchema.decode(opened.body));
+      return prove === undefined ? "malformed" : { kind: "prove", from, prove: { kind: "prove", ...prove } };
+    }
     if (opened.kind !== "read") return "not-allowed";
     const read = attempt(() => readSchema.decode(opened.body));
     return read === undefined ? "malformed" : { kind: "read", from, read: { kind: "read", ...read } };

@@ -45,7 +45,7 @@ import type { IncarnationTable } from "./incarnations.js";
 import { type Head, sumRow } from "./recorder.js";
 import type { CheckedRecord } from "./records.js";
 import type { History } from "./restore.js";
-import { storedIdsIn } from "./state-fetcher.js";
+import { storedIdsIn } from "./state-pieces.js";
 
 /** Which nodes have rejoined how often at the checkpoint, and their own words. */
 export interface Rejoined {
@@ -67,7 +67,7 @@ export interface InstallerOptions {
   readonly self: NodeRef;
   readonly reader: Reader;
   readonly root: StateRoot;
-  readonly engine: ClusterLog;
+  readonly engine: Pick<ClusterLog, "stored">;
   /** The end of this node's own view. */
   readonly head: () => Head;
   readonly table: IncarnationTable;

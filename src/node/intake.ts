@@ -24,7 +24,9 @@ import type { Reply } from "../types/message.js";
 import { type AccountState, storedReplySchema } from "../types/schema.js";
 import { hasShare } from "../types/share.js";
 import type { Topology } from "../types/topology.js";
+import type { CatchUp } from "./catchup.js";
 import type { Now } from "./replica.js";
+import type { ProvenState } from "./state-server.js";
 
 export interface IntakeOptions {
   readonly topology: Topology;
@@ -39,6 +41,7 @@ export interface IntakeOptions {
   readonly recordTime: () => number;
   readonly account: (id: AccountId) => AccountValue | undefined;
   readonly isDown: (cluster: ClusterId) => boolean;
+  readonly catchUp: Pick<CatchUp, "isResting" | "archive">;
 }
 
 /** Requests of one client at a backup: those that are timed, and those that wait for that, in the order they came. */
@@ -56,6 +59,7 @@ type Asker = Pick<Request, "client" | "nonce" | "hash">;
 const RETRY_AFTER_MS = 250;
 const NO_BYTES = new Uint8Array(0);
 const NONE: readonly Digest[] = [];
+const NOTHING_STABLE: ProvenState = { certificate: undefined, roots: NO_BYTES, proofs: [] };
 
 export class Intake {
   readonly #options: IntakeOptions;
@@ -67,6 +71,8 @@ export class Intake {
 
   /** Requests in blocks that were under way when the view opened: whoever sends one again gets the same answer. */
   #inherited = new Set<Digest>();
+  /** Accounts that were shown with proof in this turn. */
+  #proven = 0;
   /** Replies of this turn, of which the store does not know yet. */
   readonly #fresh = new Map<string, ReplyRow>();
 
@@ -161,6 +167,20 @@ export class Intake {
     this.#watch(request);
   }
 
+  /** Whatever a client says, past the door. */
+  onClient(now: Now, event: Exclude<Event, { kind: "message" | "tick" }>, out: Effects): void {
+    switch (event.kind) {
+      case "request":
+        return this.onRequest(now, event, out);
+      case "refused":
+        return this.refuse(event, event.code, out);
+      case "read":
+        return this.#options.catchUp.isResting ? undefined : this.onRead(event, out);
+      case "prove":
+        return this.#onProve(event, out);
+    }
+  }
+
   /** The watched request is still not executed: forwarded again. False: nothing to watch any more, or too late. */
   repeat(hash: Digest, now: Now, out: Effects): boolean {
     const request = this.#watched.get(hash);
@@ -224,6 +244,18 @@ export class Intake {
     out.reply.push({ client: from, message: { kind: "read-reply", ...self, nonce, height: height(), accounts } });
   }
 
+  /** It costs more than to read, so a turn makes so many at most; who gets no answer asks again. */
+  #onProve({ prove: { nonce, accounts }, from }: Extract<Event, { kind: "prove" }>, out: Effects): void {
+    this.#proven += accounts.length;
+    if (this.#proven > limits.accountsProvenPerTurnMax || !accounts.every(isAccountId)) {
+      const code = accounts.every(isAccountId) ? "over-limit" : "malformed";
+      out.notes.push({ kind: "rejected", code, from: undefined, message: "prove" });
+      return;
+    }
+    const state = this.#options.catchUp.archive.prove(accounts) ?? NOTHING_STABLE;
+    out.reply.push({ client: from, message: { kind: "proof", ...this.#options.self, nonce, ...state } });
+  }
+
   #refusalOf(
     request: Request,
     now: Now,
@@ -255,6 +287,7 @@ export class Intake {
 
   /** The store knows of this turn's replies from now on. */
   endTurn(): void {
+    this.#proven = 0;
     this.#fresh.clear();
   }
 

@@ -1,4 +1,5 @@
-// One line in a while on how a node catches up: how much of it is there, from whom it comes and how fast.
+// One line in a while on how a node catches up: how much of it is there, from whom it comes and how fast; and on what a
+// node waits for that does not take part for long, since nobody else may notice.
 
 import type { Note } from "../types/effects.js";
 import { showNode } from "../types/ids.js";
@@ -7,14 +8,23 @@ import type { NodeLog } from "./log.js";
 type CatchingUp = Extract<Note, { readonly kind: "catching-up" }>;
 
 const EVERY_MS = 2000;
+const WAITING_EVERY_MS = 30_000;
 
 export class ProgressLog {
   readonly #log: NodeLog;
   #bytes = 0;
   #since = 0;
+  #toldAt = performance.now();
 
   constructor(log: NodeLog) {
     this.#log = log;
+  }
+
+  /** After each turn. Undefined: the node takes part. */
+  onWaiting(waitsFor: string | undefined): void {
+    if (waitsFor === undefined || performance.now() - this.#toldAt < WAITING_EVERY_MS) return;
+    this.#toldAt = performance.now();
+    this.#log.warn({ for: waitsFor }, "does not take part yet, and waits");
   }
 
   onNote({ by, from, percent, bytes }: CatchingUp): void {

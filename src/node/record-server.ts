@@ -6,7 +6,7 @@ import { decodeRecord } from "../ledger/records.js";
 import type { Reader, Send } from "../types/effects.js";
 import type { NodeIndex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
-import type { FetchRecords, Verified } from "../types/message.js";
+import type { FetchRecords, Records, Verified } from "../types/message.js";
 import { committedSchema, type RecordItem } from "../types/schema.js";
 
 export class RecordServer {
@@ -22,7 +22,7 @@ export class RecordServer {
   onFetchRecords({ from, message }: Verified<FetchRecords>, send: Send[]): void {
     if (this.#answered.has(from.node)) return;
     this.#answered.add(from.node);
-    send.push({ to: [from], message: { kind: "records", ...this.#read(message) } });
+    send.push({ to: [from], message: this.answer(message) });
   }
 
   endTurn(): void {
@@ -30,10 +30,7 @@ export class RecordServer {
   }
 
   /** Upwards, or downwards from the upper end, until the answer is full or there is no more. */
-  #read({ from, to, blocks, downwards }: FetchRecords): {
-    readonly from: number;
-    readonly items: readonly RecordItem[];
-  } {
+  answer({ from, to, blocks, downwards }: FetchRecords): Records {
     const items: RecordItem[] = [];
     let bytes = 0;
     const isUpwards = blocks && !downwards;
@@ -47,7 +44,7 @@ export class RecordServer {
       items.push(item);
     }
     if (!isUpwards) items.reverse();
-    return { from: isUpwards ? from : height + 1, items };
+    return { kind: "records", from: isUpwards ? from : height + 1, items };
   }
 
   #item(height: number, withBlock: boolean): RecordItem | undefined {

@@ -19,6 +19,7 @@ import { unreachable, type Verified } from "../types/message.js";
 import { storedSlotSchema } from "../types/schema.js";
 import type { ClusterInfo } from "../types/topology.js";
 import { Alarms } from "./alarms.js";
+import type { Archive } from "./archive.js";
 import { CatchUp } from "./catchup.js";
 import { takeCertificates, takeChunk } from "./evidence.js";
 import { Fetcher } from "./fetcher.js";
@@ -117,6 +118,7 @@ export class Replica {
       height: () => this.#recorder.head.height,
       recordTime: () => this.#recorder.head.time,
       account: (id) => restored.execution.account(id),
+      catchUp: this.#catchUp,
       isDown: (cluster) => this.coordinator.decisions.availability.isDown(cluster),
     });
     this.#queries = new Queries({ ...options, coordinator: this.coordinator, execution: restored.execution });
@@ -126,8 +128,7 @@ export class Replica {
     });
     takeBack(this.coordinator, restored);
     this.#gate.restored();
-    const { intraMs } = topology.timers;
-    this.#viewWatch = new ViewWatch({ self, members, coordinator: this.coordinator, intraMs });
+    this.#viewWatch = new ViewWatch({ ...topology.timers, self, members, coordinator: this.coordinator });
     this.#alarms = new Alarms({
       topology,
       self,
@@ -169,11 +170,14 @@ export class Replica {
     return [this.#alarms, this.#catchUp, this.#gate].flatMap(({ wakeAt }) => wakeAt ?? []).sort((a, b) => a - b)[0];
   }
 
+  get archive(): Archive {
+    return this.#catchUp.archive;
+  }
+
   get waitsFor(): string | undefined {
     return this.#gate.waitsFor;
   }
 
-  /** A block past the door is not checked again. */
   knownBlock(digest: Digest): Block | undefined {
     return this.coordinator.body(digest);
   }
@@ -187,7 +191,6 @@ export class Replica {
   /** Is the request queued or watched here, so that the same once more would change nothing? */
   readonly awaits = (request: Request): boolean => this.#intake.awaits(request);
 
-  /** Would one more request of this client be queued here? */
   readonly hasRoom = (client: PublicKey): boolean => this.#intake.hasRoom(client);
 
   step(now: Now, event: Event, out: Effects): void {
@@ -196,13 +199,10 @@ export class Replica {
         this.#onMessage(now, event.verified, out);
         break;
       case "request":
-        this.#intake.onRequest(now, event, out);
-        break;
       case "refused":
-        this.#intake.refuse(event, event.code, out);
-        break;
       case "read":
-        if (!this.#catchUp.isResting) this.#intake.onRead(event, out);
+      case "prove":
+        this.#intake.onClient(now, event, out);
         break;
       case "reachable":
       case "tick":

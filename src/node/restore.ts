@@ -52,7 +52,9 @@ import { recordedIncarnations } from "./incarnations.js";
 import { type Head, NO_PROGRESS, type Progress } from "./recorder.js";
 import { ownDecision } from "./records.js";
 import { readPositions, restoreState } from "./restore-state.js";
+import { evidenceOf } from "./testimony.js";
 import { decodeNewView } from "./wire-views.js";
+import type { Evidence } from "./witness.js";
 
 export interface Restored {
   readonly head: Head;
@@ -152,6 +154,23 @@ export function takeBack(coordinator: Coordinator, { stable, view, slots, undeli
   if (view.view > 0) coordinator.restore({ kind: "restored-view", ...view });
   for (const stored of slots) coordinator.restore({ kind: "restored", slot: stored });
   coordinator.engine.step({ kind: "final", sequence: head.finalSequence });
+}
+
+/** What this node holds against others. */
+export async function storedEvidence(store: Store, context: BlockContext): Promise<readonly Evidence[]> {
+  const all: Evidence[] = [];
+  for await (const [, value] of store.range(prefixRange("evidence"))) {
+    const evidence = evidenceOf(value, context);
+    if (evidence !== undefined) all.push(evidence);
+  }
+  return all;
+}
+
+/** A block of the store, which was checked before it was written. */
+export function decodeStored(bytes: Uint8Array, context: BlockContext): Block {
+  const decoded = decodeBlock(bytes, context, false);
+  if (!decoded.ok) throw new CodedError("store-corrupt", `a stored block is not valid (${decoded.code})`);
+  return decoded.value;
 }
 
 async function readHead(store: Store): Promise<Head> {

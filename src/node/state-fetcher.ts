@@ -6,24 +6,20 @@
 
 import type { BlockContext } from "../cluster/block.js";
 import { checkpointOf } from "../cluster/checkpoint.js";
-import { sha256 } from "../crypto/hash.js";
-import { digestOfRows } from "../execution/buckets.js";
-import { incarnationsIn } from "../execution/incarnations.js";
 import { rootOfPieces, type StatePieces } from "../execution/pieces.js";
 import type { StateRoot } from "../execution/root.js";
-import { pageDigest, pageDigests } from "../execution/slices.js";
+import { pageDigests } from "../execution/slices.js";
 import type { StableCheckpoint } from "../intra/checkpoint.js";
-import { tryDecode } from "../ledger/records.js";
 import type { Send } from "../types/effects.js";
 import { type NodeRef, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Records, Verified } from "../types/message.js";
-import { type StateList, type StatePiece, stateIdsSchema, storedReplySchema } from "../types/schema.js";
+import type { StateList, StatePiece } from "../types/schema.js";
 import type { State, StatePart } from "../types/state-transfer.js";
 import type { Rejoined } from "./installer.js";
 import { type CheckedRecord, checkRecord } from "./records.js";
 import { Sources } from "./sources.js";
-import { decodeClaims } from "./wire-views.js";
+import { isDigest, isPieceOf, rejoinedIn } from "./state-pieces.js";
 
 export interface StateFetcherOptions extends BlockContext {
   readonly self: NodeRef;
@@ -168,7 +164,9 @@ export class StateFetcher {
     const isAnswer = message.part === asked.part && message.slot === slot && message.pieces.length > 0;
     const isRight =
       isAnswer &&
-      message.pieces.every((piece, i) => piece.number === asked.pieces[i] && this.#isRight(message.part, piece));
+      message.pieces.every(
+        (piece, i) => piece.number === asked.pieces[i] && isPieceOf(this.#list, message.part, piece),
+      );
     if (!isRight) return this.#wrong(from, tick);
     return { kind: "pieces", part: message.part, pieces: message.pieces };
   }
@@ -205,22 +203,12 @@ export class StateFetcher {
       this.#source = undefined;
       return { kind: "none" };
     }
-    const rejoined = this.#rejoinedIn(list);
+    const rejoined = rejoinedIn(list, this.#options.self.cluster);
     if (rejoined === undefined) return this.#wrong(from, tick);
     this.#target = { checkpoint, certificate: list.certificate };
     this.#rejoined = rejoined;
     this.#compare(list);
     return { kind: "list", list };
-  }
-
-  /** Every number that is recorded comes with the word of its node. */
-  #rejoinedIn({ incarnations, rejoins }: StateList): Rejoined | undefined {
-    const all = incarnationsIn(incarnations);
-    const claims = decodeClaims(rejoins, this.#options.self.cluster);
-    if (all === undefined || claims === undefined) return undefined;
-    const isTold = ([node, { number }]: (typeof all)[number]) =>
-      claims.some((claim) => claim.node === node && claim.incarnation >= number);
-    return all.every(isTold) ? { all, claims } : undefined;
   }
 
   /** What this node has, by what it has taken or by itself, need not be asked for. */
@@ -242,24 +230,6 @@ export class StateFetcher {
     return PARTS.reduce((sum, part) => sum + (this.#missing.get(part)?.length ?? 0), 0);
   }
 
-  #isRight(part: StatePart, { number, bytes }: StatePiece): boolean {
-    const list = this.#list;
-    if (list === undefined) return false;
-    switch (part) {
-      case "list":
-        return false;
-      case "accounts":
-        return isDigest(list.accounts, number, digestOfRows(bytes));
-      case "positions":
-        return isDigest(list.positions, number, sha256(bytes));
-      case "ids": {
-        const ids = storedIdsIn(bytes);
-        const expected = pageDigests(list.ids)[number];
-        return ids !== undefined && expected !== undefined && Buffer.compare(pageDigest(ids), expected) === 0;
-      }
-    }
-  }
-
   #wrong(from: NodeRef, tick: number): Taken {
     this.#fail(from, tick);
     return { kind: "wrong", from };
@@ -275,21 +245,6 @@ export class StateFetcher {
   hasSource(tick: number): boolean {
     return this.#source !== undefined || this.#sources.hasFree(tick);
   }
-}
-
-/** The ids of a piece; undefined: it is not the encoding of one. */
-export function storedIdsIn(bytes: Uint8Array) {
-  return tryDecode(() =>
-    stateIdsSchema.decode(bytes).ids.map(({ client, nonce, reply }) => {
-      const { validUntil, height } = storedReplySchema.decode(reply);
-      return { client: toHex<never>(client), nonce, validUntil, height, reply };
-    }),
-  );
-}
-
-function isDigest(digests: Uint8Array, number: number, digest: Uint8Array): boolean {
-  const at = number * HASH_BYTES;
-  return at < digests.length && Buffer.compare(digests.subarray(at, at + HASH_BYTES), digest) === 0;
 }
 
 function differing(theirs: Uint8Array, own: Uint8Array): number[] {

@@ -4,6 +4,7 @@
 
 import { sha256 } from "../crypto/hash.js";
 import { chunkOf } from "../execution/positions.js";
+import { type ProvenAccounts, proveAccounts } from "../execution/proof.js";
 import type { StateRoot } from "../execution/root.js";
 import type { PagedId } from "../execution/slices.js";
 import type { StateView } from "../execution/views.js";
@@ -19,7 +20,7 @@ import {
 } from "../ledger/keys.js";
 import { decodeRecord } from "../ledger/records.js";
 import type { Reader, Send } from "../types/effects.js";
-import { fromHex, type NodeIndex, type Sequence, type Slot, toHex } from "../types/ids.js";
+import { type AccountId, fromHex, type NodeIndex, type Sequence, type Slot, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { Verified } from "../types/message.js";
 import { type Certificate, type StateList, type StatePiece, stateIdsSchema } from "../types/schema.js";
@@ -32,6 +33,11 @@ export interface StateServerOptions {
   readonly table: IncarnationTable;
   /** The stable checkpoint that this node's records have reached. */
   readonly stable: () => StableCheckpoint | undefined;
+}
+
+/** Accounts at the latest stable checkpoint, with all that proves them. */
+export interface ProvenState extends ProvenAccounts {
+  readonly certificate: Certificate | undefined;
 }
 
 interface Held {
@@ -59,7 +65,15 @@ export class StateServer {
   onFetchState({ from, message }: Verified<FetchState>, tick: number, send: Send[]): void {
     if (this.#answered.has(from.node)) return;
     this.#answered.add(from.node);
-    send.push({ to: [from], message: this.#answer(message, tick) });
+    send.push({ to: [from], message: this.answer(message, tick) });
+  }
+
+  /** Undefined: there is no state at a stable checkpoint, for now. */
+  prove(accounts: readonly AccountId[]): ProvenState | undefined {
+    const reached = this.#options.stable();
+    const view = this.#latest;
+    if (reached === undefined || view === undefined) return undefined;
+    return { certificate: reached.certificate, ...proveAccounts(view, accounts) };
   }
 
   /** Lets go of past states that nobody is in the middle of, or that cost too much. */
@@ -81,17 +95,22 @@ export class StateServer {
     for (const slot of this.#held.keys()) if (!root.views.some((view) => view.slot === slot)) this.#held.delete(slot);
   }
 
-  #answer({ slot, part, height, pieces }: FetchState, tick: number): State {
+  get #latest(): StateView | undefined {
     const { root, stable } = this.#options;
-    const reached = stable();
-    const latest = root.views.find((view) => view.slot === reached?.checkpoint.slot);
+    const slot = stable()?.checkpoint.slot;
+    return root.views.find((view) => view.slot === slot);
+  }
+
+  /** What is asked for, as far as there is room; or the list of the latest state, if the one asked for is gone. */
+  answer({ slot, part, height, pieces }: FetchState, tick: number): State {
+    const { root, stable } = this.#options;
     const asked = slot === 0 ? undefined : root.views.find((view) => view.slot === slot && this.#held.has(slot));
     if (asked !== undefined && part !== "list") {
       (this.#held.get(slot) as Held).askedAt = tick;
       return { kind: "state", slot, part, list: undefined, pieces: this.#pieces(asked, part, pieces) };
     }
-    const view = asked ?? latest;
-    const certificate = this.#held.get(view?.slot ?? 0)?.certificate ?? reached?.certificate;
+    const view = asked ?? this.#latest;
+    const certificate = this.#held.get(view?.slot ?? 0)?.certificate ?? stable()?.certificate;
     if (view === undefined || certificate === undefined) return NONE;
     this.#held.set(view.slot, { certificate, askedAt: tick });
     return { ...NONE, slot: view.slot, list: this.#listOf(view, certificate, height) };

@@ -17,6 +17,8 @@ import {
   fetchRecordsSchema,
   fetchSchema,
   fetchStateSchema,
+  proofSchema,
+  proveSchema,
   querySchema,
   readReplySchema,
   readSchema,
@@ -115,6 +117,10 @@ export function bodyOf(message: Message): Uint8Array {
       return readSchema.encode(message);
     case "read-reply":
       return readReplySchema.encode(message);
+    case "prove":
+      return proveSchema.encode(message);
+    case "proof":
+      return proofSchema.encode(message);
     default:
       return unreachable(message);
   }
@@ -233,6 +239,8 @@ function decodeMessage({ kind, body, block: blockBytes }: Opened, context: Openi
     case "reply":
     case "read":
     case "read-reply":
+    case "prove":
+    case "proof":
       return "not-allowed";
     default:
       return unreachable(kind);

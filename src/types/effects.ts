@@ -5,7 +5,7 @@
 import type { Block, Request } from "./block.js";
 import type { Refusal } from "./codes.js";
 import type { ClusterId, Digest, Entry, NodeRef, PublicKey, Sequence } from "./ids.js";
-import type { ClientMessage, ClientRequest, NodeMessage, Read, Verified } from "./message.js";
+import type { ClientMessage, ClientRequest, NodeMessage, Prove, Read, Verified } from "./message.js";
 import type { Certificate } from "./schema.js";
 
 export type Event =
@@ -21,6 +21,7 @@ export type Event =
       readonly code: Refusal;
     }
   | { readonly kind: "read"; readonly read: Read; readonly from: PublicKey }
+  | { readonly kind: "prove"; readonly prove: Prove; readonly from: PublicKey }
   /** A node that could not be reached can be again. */
   | { readonly kind: "reachable" }
   /** Time has reached the `wakeAt` of an earlier turn. */

@@ -9,6 +9,10 @@ export const limits = {
   requestBytesMax: 1 << 20, // holds operationsMax typical transfers, and is well under a frame
   requestLifetimeMs: 600_000, // how far validUntil may lie ahead (protocol 4): bounds the remembered ids
   accountsPerReadMax: 1024, // one screenful of reads, a reply of about 100 KiB
+  accountsPerProofMax: 16, // shown with proof in one answer: some 60 KiB, 3 ms to make
+  accountsProvenPerTurnMax: 32, // by one node, of all clients together: who gets no answer asks again
+  proofRowsBytesMax: 2304, // of one account's proof: two pages of accounts, each a kilobyte and a row
+  proofPagesBytesMax: 1 << 17, // digests of the pages of a bucket as large as a frame
   nonceMax: Number.MAX_SAFE_INTEGER, // exact as a number
 
   // -- topology
@@ -61,6 +65,9 @@ export const limits = {
   stateHoldMs: 30_000, // a past state that nobody asks for is kept so long, so that a node in the middle can go on
   stateViewsMax: 2, // past states that are kept for nodes in the middle
   stateUndoMax: 1 << 18, // accounts changed since a kept state, about 50 MiB; then it is let go
+  localEveryMs: 50, // between two answers to a backup of a running node: as to a node that is behind
+  localShare: 10, // and so many times as long as the last answer took, that a busy node keeps its time
+  localIdleMs: 60_000, // a backup that asks nothing makes room for another one
   historyEveryMs: 500, // between two questions for old records, which nobody waits for
   sourceBanMs: 30_000, // a node that gave something wrong, or nothing, is left out so long
 

@@ -5,7 +5,7 @@
 import type { Block, Request } from "./block.js";
 import type { Decided } from "./effects.js";
 import type { ClusterId, Digest, Entry, NodeIndex, NodeRef, Sequence, Slot, View } from "./ids.js";
-import type { AccountState, Certificate, RecordItem, Signed, Statement, WireReply } from "./schema.js";
+import type { AccountState, Certificate, RecordItem, Signed, Statement, WireProof, WireReply } from "./schema.js";
 import type { FetchState, State } from "./state-transfer.js";
 
 /** One node's statement about one entry of one cluster's log. */
@@ -280,6 +280,19 @@ export interface ReadReply {
   readonly accounts: readonly AccountState[];
 }
 
+/** Asks for balances that prove themselves, as of a stable checkpoint. */
+export interface Prove {
+  readonly kind: "prove";
+  readonly nonce: number;
+  readonly accounts: readonly string[];
+}
+
+/** Without a certificate: nothing is stable yet at the node that answers. */
+export interface Proof extends Omit<WireProof, "cluster"> {
+  readonly kind: "proof";
+  readonly cluster: ClusterId;
+}
+
 /** What nodes of one cluster say to each other when a view changes (protocol 5). */
 export type ViewMessage = Prepare | ViewPromise | ViewChange | NewView;
 
@@ -308,7 +321,7 @@ export type NodeMessage =
   | ViewMessage;
 
 /** What clients and nodes say to each other. */
-export type ClientMessage = ClientRequest | Reply | Read | ReadReply;
+export type ClientMessage = ClientRequest | Reply | Read | ReadReply | Prove | Proof;
 
 export type Message = NodeMessage | ClientMessage;
 export type MessageKind = Message["kind"];
@@ -357,6 +370,8 @@ export const carriage: Readonly<Record<MessageKind, Carriage>> = {
   started: { number: 31, signed: "never", block: false },
   "fetch-state": { number: 34, signed: "never", block: false },
   state: { number: 35, signed: "never", block: false },
+  prove: { number: 36, signed: "never", block: false },
+  proof: { number: 37, signed: "never", block: false },
 };
 
 export function kindOfNumber(number: number): MessageKind | undefined {

@@ -28,6 +28,10 @@ const INCARNATION_BYTES_MAX = 1 + 3 * 9;
 const DIGEST_BYTES = 32;
 const SIGNATURE_BYTES = 64;
 const NONCE_BYTES = 8;
+/** Of 64 buckets in a group, and of 64 groups: six siblings. */
+const PATH_BYTES = 6 * DIGEST_BYTES;
+/** Roots under a state root: of accounts, ids, positions and incarnations. */
+const STATE_PARTS_MAX = 4;
 const BODY_BYTES_MAX = limits.frameBytesMax;
 /** One result per operation, one sequence per cluster, and the fixed fields. */
 const RECORD_BYTES_MAX = limits.blockOperationsMax + 8 * limits.clustersMax + 256;
@@ -264,6 +268,35 @@ export const readReplySchema = schema({
   accounts: list(5, accountStateSchema, limits.accountsPerReadMax),
 });
 
+// ---- proofs of balances
+export const accountProofSchema = schema({
+  rows: bytes(1, limits.proofRowsBytesMax),
+  first: u32(2),
+  pages: bytes(3, limits.proofPagesBytesMax),
+  group: bytes(4, DIGEST_BYTES),
+  pathInGroup: bytes(5, PATH_BYTES),
+  pathOfGroup: bytes(6, PATH_BYTES),
+});
+export const proveSchema = schema({
+  nonce: u53(1),
+  accounts: textList(2, limits.accountBytesMax, limits.accountsPerProofMax),
+});
+export const proofSchema = schema({
+  cluster: u32(1),
+  node: u32(2),
+  nonce: u53(3),
+  certificate: nested(4, certificateSchema),
+  roots: bytes(5, STATE_PARTS_MAX * DIGEST_BYTES),
+  proofs: list(6, accountProofSchema, limits.accountsPerProofMax),
+});
+/** One of them by itself, as it is kept in files. */
+export const balanceProofSchema = schema({
+  account: text(1, limits.accountBytesMax),
+  certificate: nested(2, certificateSchema),
+  roots: bytes(3, STATE_PARTS_MAX * DIGEST_BYTES),
+  proof: nested(4, accountProofSchema),
+});
+
 // ---- the stream
 export const envelopeSchema = schema({
   kind: u32(1),
@@ -309,6 +342,23 @@ export const storedReplySchema = schema({
   results: bytes(6, limits.operationsMax),
 });
 
+// ---- backups
+export const backupHeadSchema = schema({
+  network: bytes(1, DIGEST_BYTES),
+  cluster: u32(2),
+  node: u32(3),
+  slot: u53(4),
+  height: u53(5),
+});
+export const backupEndSchema = schema({ entries: u53(1), chain: bytes(2, DIGEST_BYTES) });
+export const backupEntrySchema = schema({
+  head: nested(1, backupHeadSchema),
+  state: nested(2, stateSchema),
+  records: nested(3, recordsSchema),
+  end: nested(4, backupEndSchema),
+});
+export const localHelloSchema = schema({ network: bytes(1, DIGEST_BYTES), cluster: u32(2), node: u32(3) });
+
 export type Signed = Of<typeof signedSchema>;
 export type Certificate = Of<typeof certificateSchema>;
 export type Operation = Of<typeof operationSchema>;
@@ -323,3 +373,8 @@ export type StateList = Of<typeof stateListSchema>;
 export type StatePiece = Of<typeof statePieceSchema>;
 export type WireReply = Of<typeof replySchema>;
 export type AccountState = Of<typeof accountStateSchema>;
+export type WireAccountProof = Of<typeof accountProofSchema>;
+export type WireProof = Of<typeof proofSchema>;
+export type BackupHead = Of<typeof backupHeadSchema>;
+export type BackupEntry = Of<typeof backupEntrySchema>;
+export type BalanceProof = Of<typeof balanceProofSchema>;

@@ -23,7 +23,7 @@ import type { ClusterInfo, FailureModel, Topology } from "../../src/types/topolo
 export const byzantine = 1 as ClusterId;
 export const crash = 2 as ClusterId;
 
-const seedOf = (number: number) => new Uint8Array(32).fill(number);
+export const seedOf = (number: number) => new Uint8Array(32).fill(number);
 export const clientSeed = seedOf(200);
 export const strangerSeed = seedOf(201);
 export const clientKey = ed25519Signer(clientSeed).publicKey;

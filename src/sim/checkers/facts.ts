@@ -266,6 +266,8 @@ function statementOf(kind: MessageKind, body: Uint8Array): Statement | undefined
     case "request":
     case "read":
     case "read-reply":
+    case "prove":
+    case "proof":
       return undefined;
     default:
       return unreachable(kind);

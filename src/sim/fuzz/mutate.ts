@@ -6,6 +6,8 @@ import type { Fields } from "../../types/codec.js";
 import type { MessageKind } from "../../types/message.js";
 import {
   announcementSchema,
+  backupEntrySchema,
+  balanceProofSchema,
   certificateSchema,
   checkpointSchema,
   chunkSchema,
@@ -17,6 +19,8 @@ import {
   newViewSchema,
   prepareSchema,
   promiseSchema,
+  proofSchema,
+  proveSchema,
   querySchema,
   readReplySchema,
   readSchema,
@@ -75,6 +79,8 @@ export const bodySchemas: Readonly<Record<MessageKind, AnySchema>> = {
   started: startedSchema,
   "fetch-state": fetchStateSchema,
   state: stateSchema,
+  prove: proveSchema,
+  proof: proofSchema,
 };
 
 /** What is stored or told elsewhere. */
@@ -83,6 +89,8 @@ export const otherSchemas = {
   testimony: testimonySchema,
   certificate: certificateSchema,
   record: recordSchema,
+  balanceProof: balanceProofSchema,
+  backupEntry: backupEntrySchema,
 } as const;
 
 /** Small damages: bytes changed, cut off, added, doubled, or the rest taken from another input. */

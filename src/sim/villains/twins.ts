@@ -46,6 +46,7 @@ function senderOf(event: Event, { turn }: VillainContext): PublicKey | undefined
       return turn.keyOf(event.verified.from);
     case "request":
     case "read":
+    case "prove":
       return event.from;
     case "refused":
       return event.client;
