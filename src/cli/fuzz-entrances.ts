@@ -27,7 +27,7 @@ import type { PublicKey } from "../types/ids.js";
 import { carriage } from "../types/message.js";
 import { type BackupEntry, envelopeSchema, frameSchema } from "../types/schema.js";
 import { parseEvidenceFile } from "./evidence-file.js";
-import { backupFileOf, samplesOf } from "./fuzz-samples.js";
+import { backupFileOf, SAMPLE_ACCOUNT, SAMPLE_BALANCE, samplesOf } from "./fuzz-samples.js";
 import { parseProofFile, proofBytesOf } from "./proof-file.js";
 
 export interface Entrance {
@@ -183,7 +183,14 @@ export function entrancesOf({ envelopes }: Corpus, draw: Draw): readonly Entranc
         const bent = below(2) === 0 ? mutateMessage(samples.proof, otherSchemas.balanceProof, below) : undefined;
         return below(20) === 0 ? samples.proof : (bent ?? mutateBytes(samples.proof, some(), below));
       },
-      open: (input) => typeof readBalanceProof(input, context) !== "string",
+      open: (input) => {
+        const shown = readBalanceProof(input, context);
+        if (typeof shown === "string") return false;
+        // The signers may stand in another order; what they signed is one thing.
+        if (shown.account !== SAMPLE_ACCOUNT || shown.value?.balance !== SAMPLE_BALANCE)
+          throw new Error("it proves a lie");
+        return true;
+      },
     },
     {
       name: "proof files",

@@ -27,14 +27,16 @@ export interface Samples {
 }
 
 const NO_BYTES = new Uint8Array(0);
-const ACCOUNT = "alice" as AccountId;
+/** What the proof shows, and no mutation of it may show otherwise. */
+export const SAMPLE_ACCOUNT = "alice" as AccountId;
+export const SAMPLE_BALANCE = 7n;
 const SLOT = 64;
 const HEIGHT = 60;
 
 export function samplesOf(topology: Topology, signAs: SignAs): Samples {
-  const cluster = topology.clusters.find(({ id }) => id === clusterOfAccount(topology, ACCOUNT)) as ClusterInfo;
+  const cluster = topology.clusters.find(({ id }) => id === clusterOfAccount(topology, SAMPLE_ACCOUNT)) as ClusterInfo;
   const view = new StateRoot({
-    accounts: new AccountBuckets([{ account: ACCOUNT, balance: 7n, owner: undefined }]),
+    accounts: new AccountBuckets([{ account: SAMPLE_ACCOUNT, balance: SAMPLE_BALANCE, owner: undefined }]),
     ids: [],
     positions: new Positions(NO_BYTES, []),
     incarnations: NO_BYTES,
@@ -42,7 +44,7 @@ export function samplesOf(topology: Topology, signAs: SignAs): Samples {
   }).freeze({ slot: SLOT, height: HEIGHT });
   const certificate = certificateOf(cluster, view.root(), signAs);
   const proof = balanceProofSchema.encode(
-    balanceProofOf(ACCOUNT, 0, { certificate, ...proveAccounts(view, [ACCOUNT]) }),
+    balanceProofOf(SAMPLE_ACCOUNT, 0, { certificate, ...proveAccounts(view, [SAMPLE_ACCOUNT]) }),
   );
   const shown: ProvenAccount = verifyBalance(proof, topology);
   const { accounts, positions } = view.pieces;
