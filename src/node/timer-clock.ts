@@ -3,8 +3,11 @@
 // in a burst that keeps all busy only makes it worse. It goes on at a quarter, so no flood makes a node wait for ever.
 
 const SAMPLE_MS = 100;
-/** A process with less than a tenth of its time left over has more to do than it can. */
-const SWAMPED_UTILIZATION = 0.9;
+/**
+ * A process that is busy for longer waits for its processor, or makes others wait for theirs: with sixteen on two cores
+ * and every client waiting, a node that waits for the votes of the others is busy for six to nine tenths of the time.
+ */
+const SWAMPED_UTILIZATION = 0.6;
 const SWAMPED_RATE = 0.25;
 
 interface Utilization {
