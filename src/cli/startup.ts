@@ -110,6 +110,7 @@ async function fill(net: string, { topology, node, blocks }: Filling): Promise<v
 async function measure(net: string, info: NodeInfo, signal: AbortSignal): Promise<Omit<Measured, "start">> {
   const begun = performance.now();
   const child = startNode(net, info, true);
+  const ended = once(child, "exit");
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -120,7 +121,7 @@ async function measure(net: string, info: NodeInfo, signal: AbortSignal): Promis
         return { "started after ms": taken, "resident MB": Math.round(status.residentBytes / MEGABYTE) };
       }
       if (child.exitCode !== null) throw new Error(`the node ended with code ${child.exitCode}`);
-      await Promise.race([once(child, "exit"), new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
     }
   } finally {
     await stopNodes([{ info, child }]);

@@ -139,11 +139,15 @@ class LevelStore implements Store {
       iterator.nextv(RANGE_PAIRS).catch((error: unknown) => {
         throw storeError(error, this.#path);
       });
+    // One piece is read while the one before it is used.
+    let ahead = next();
     try {
-      for (let pairs = await next(); pairs.length > 0; pairs = await next()) {
+      for (let pairs = await ahead; pairs.length > 0; pairs = await ahead) {
+        ahead = next();
         yield pairs.map(([key, sealed]) => [key, this.#unseal(key, sealed)] as const);
       }
     } finally {
+      await ahead.catch(() => undefined);
       await iterator.close();
     }
   }
