@@ -1,6 +1,6 @@
 // START as bytes, and which of two starts of one node can have followed the other on one data folder (protocol 6). A
-// folder counts its starts, and remembers the last that was acknowledged and the first after it: an empty folder or an
-// old copy, however often it is started unheard, is told by that from the folder itself.
+// folder counts its starts, and remembers the last that was acknowledged and the nonces of all after it: an empty
+// folder or an old copy, however often it is started, is told by that from the folder itself.
 
 import { signingBytes } from "../crypto/signature.js";
 import { CodecError } from "../types/codec.js";
@@ -11,18 +11,27 @@ import type { CertificateContext } from "./certificate.js";
 
 const NONCE_BYTES = 8;
 
-export function encodeStart({ nonce, mark, origin, ...start }: StartPoint): Uint8Array {
-  return startSchema.encode({ ...start, nonce: fromHex(nonce), origin: fromHex(origin), ...mark });
+export function encodeStart({ cluster, node, incarnation, since, nonces, mark }: StartPoint): Uint8Array {
+  return startSchema.encode({ cluster, node, incarnation, since, nonces: fromHex(nonces), ...mark });
 }
 
 /** Undefined when these are not the bytes of a START. */
 export function decodeStart(body: Uint8Array): StartPoint | undefined {
   try {
-    const { cluster: id, node, incarnation, boot, nonce, since, origin, ...mark } = startSchema.decode(body);
-    if (nonce.length !== NONCE_BYTES || origin.length !== NONCE_BYTES) return undefined;
-    if (since === 0 || since > boot || (since === boot && Buffer.compare(origin, nonce) !== 0)) return undefined;
-    const cluster = id as ClusterId;
-    return { cluster, node, incarnation, boot, nonce: toHex(nonce), since, origin: toHex(origin), mark };
+    const { cluster, node, incarnation, since, nonces: bytes, ...mark } = startSchema.decode(body);
+    if (since === 0 || bytes.length === 0 || bytes.length % NONCE_BYTES !== 0) return undefined;
+    const nonces = toHex<string>(bytes);
+    const boot = since + bytes.length / NONCE_BYTES - 1;
+    return {
+      cluster: cluster as ClusterId,
+      node,
+      incarnation,
+      boot,
+      nonce: nonceAt(nonces, boot - since),
+      since,
+      nonces,
+      mark,
+    };
   } catch (error) {
     if (error instanceof CodecError) return undefined;
     throw error;
@@ -35,13 +44,17 @@ export function compareMarks(a: Mark, b: Mark): number {
 }
 
 /**
- * Can the folder that says `start` have said `earlier` before? Either it was acknowledged, or it is one of the starts
- * since the last that was. A new incarnation begins on a new folder.
+ * Can the folder that says `start` have said `earlier` before? Either that was acknowledged, or it is one of the starts
+ * since the last that was, all of which the folder names. A new incarnation begins on a new folder.
  */
 export function follows(start: StartPoint, earlier: StartPoint): boolean {
   if (start.incarnation !== earlier.incarnation) return start.incarnation > earlier.incarnation;
   if (earlier.boot < start.since) return true;
-  return start.since === earlier.since && start.origin === earlier.origin && start.boot > earlier.boot;
+  return earlier.boot < start.boot && nonceAt(start.nonces, earlier.boot - start.since) === earlier.nonce;
+}
+
+function nonceAt(nonces: string, index: number): string {
+  return nonces.slice(2 * NONCE_BYTES * index, 2 * NONCE_BYTES * (index + 1));
 }
 
 export function sameStart(a: StartPoint, b: StartPoint): boolean {

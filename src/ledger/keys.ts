@@ -85,8 +85,8 @@ export const bootSchema = schema({
   claim: nested(7, signedSchema), // the INCARNATION request that the node waits for
   view: u53(8), // in which that was decided; meaningful once `incarnation` is its number
   mark: nested(9, markSchema), // how far the node had spoken before the first start that was not acknowledged
-  since: u53(10), // the first boot after the last that was acknowledged, and its nonce
-  origin: bytes(11, 8),
+  since: u53(10), // the first boot after the last that was acknowledged
+  nonces: bytes(11, 8 * limits.unheardStartsMax), // from there to the present one
 });
 /** By node of the cluster: how far this node has heard it speak. */
 export const heardSchema = schema({ marks: list(1, markSchema, limits.nodesPerClusterMax) });

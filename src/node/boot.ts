@@ -4,6 +4,7 @@
 
 import { bootKey, bootSchema } from "../ledger/keys.js";
 import type { Reader, Write } from "../types/effects.js";
+import { limits } from "../types/limits.js";
 
 export type Boot = ReturnType<typeof bootSchema.decode>;
 
@@ -18,7 +19,7 @@ const NEVER: Boot = {
   view: 0,
   mark: undefined,
   since: 0,
-  origin: new Uint8Array(0),
+  nonces: new Uint8Array(0),
 };
 
 export function bootOf(reader: Reader): Boot {
@@ -35,9 +36,14 @@ export function startWrite(reader: Reader, nonce: Uint8Array): Write {
   const last = bootOf(reader);
   // What the folder held before a start that nobody acknowledged tells how old it is; what it learned since hides that.
   const mark = last.isStarted ? undefined : last.mark;
+  const isUnheard = !last.isStarted && last.nonces.length > 0;
+  // Then it is the last start once more: what was not heard so often has bound nobody.
+  const isFull = isUnheard && last.nonces.length >= last.nonce.length * limits.unheardStartsMax;
+  if (isFull) return bootWrite({ ...last, mark });
   const boot = last.boot + 1;
-  const { since, origin } = last.isStarted || last.boot === 0 ? { since: boot, origin: nonce } : last;
-  return bootWrite({ ...last, boot, nonce, since, origin, isStarted: false, mark });
+  const since = isUnheard ? last.since : boot;
+  const nonces = isUnheard ? Buffer.concat([last.nonces, nonce]) : nonce;
+  return bootWrite({ ...last, boot, nonce, since, nonces, isStarted: false, mark });
 }
 
 /** The folder is new, and its node is not: it comes back as its next incarnation. */

@@ -177,10 +177,10 @@ export class Gate {
   }
 
   #hold({ message, signed }: { message: StartPoint; signed: SignedStart["signed"] }, out: Effects): void {
-    const { cluster, node, incarnation, boot, nonce, since, origin, mark } = message;
+    const { cluster, node, incarnation, boot, nonce, since, nonces, mark } = message;
     // From itself or through others: what the node said before does not bind its new incarnation.
     if (incarnation > (this.#starts.get(node)?.start.incarnation ?? 0)) this.#heard.forget(node);
-    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce, since, origin, mark }, signed });
+    this.#starts.set(node, { start: { cluster, node, incarnation, boot, nonce, since, nonces, mark }, signed });
     out.persist.push({ key: startKey(node), value: signedSchema.encode(signed) });
   }
 
@@ -242,8 +242,8 @@ export class Gate {
   // ---- inside
 
   get #point(): StartPoint {
-    const { boot, incarnation, nonce, since, origin, mark = NO_MARK } = this.#boot;
-    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), since, origin: toHex(origin), mark };
+    const { boot, incarnation, nonce, since, nonces, mark = NO_MARK } = this.#boot;
+    return { ...this.#options.self, incarnation, boot, nonce: toHex(nonce), since, nonces: toHex(nonces), mark };
   }
 
   get #hasQuorum(): boolean {

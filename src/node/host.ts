@@ -265,7 +265,7 @@ export class Host {
   #onConnect(peer: PublicKey): void {
     const { log, topology } = this.#options;
     log.debug({ peer }, "connected");
-    this.#enqueue({ kind: "reachable" });
+    if (this.#blockContext.members.nodeByKey(peer) !== undefined) this.#enqueue({ kind: "reachable" });
     if (!this.#missing.delete(peer)) return;
     if (this.#missing.size > 0) return;
     log.info({ nodes: topology.clusters.flatMap(({ nodes }) => nodes).length }, "connected to all nodes");

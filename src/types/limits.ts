@@ -46,6 +46,7 @@ export const limits = {
   armedPerClientMax: 16, // requests of one client that one backup times: its primary must do them all in that time
   blocksInFlightMax: 2, // own blocks of one primary: one under way while the next one fills
   crossBlocksInFlightMax: 2, // of one primary: they cost more than others, so they should be fuller, measured
+  unheardStartsMax: 256, // starts of a folder that nobody acknowledged, told apart: 2 KiB in each STARTED for each node
   queriesPerTurnMax: 16, // answers that one turn gives to one asking node
   slotsPerFetchMax: 16, // missing slots that one node is asked for at a time: what it answers in a turn
 

@@ -222,9 +222,9 @@ export interface StartPoint {
   readonly boot: number;
   /** 16 hex digits. */
   readonly nonce: string;
-  /** The first boot after the last that was acknowledged, and its nonce. */
+  /** The first boot after the last that was acknowledged, and the nonces from there to this one in a row. */
   readonly since: number;
-  readonly origin: string;
+  readonly nonces: string;
   /** As the node's folder had it before the start. */
   readonly mark: Mark;
 }

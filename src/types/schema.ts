@@ -218,12 +218,10 @@ export const startSchema = schema({
   cluster: u32(1),
   node: u32(2),
   incarnation: u53(3),
-  boot: u53(4),
-  nonce: bytes(5, NONCE_BYTES),
+  since: u53(4),
+  nonces: bytes(5, NONCE_BYTES * limits.unheardStartsMax),
   view: u53(6),
   slot: u53(7),
-  since: u53(8),
-  origin: bytes(9, NONCE_BYTES),
 });
 export const startedSchema = schema({
   boot: u53(1),

@@ -28,10 +28,11 @@ export class Timers<Name extends string> {
     for (const name of [...this.#timers.keys()]) if (name.startsWith(prefix)) this.stop(name);
   }
 
-  /** What begins so and has fired before is due at once. */
+  /** What begins so and has fired before is due at once; that firing is not counted. */
   hasten(prefix: string, now: number): void {
     for (const [name, timer] of [...this.#timers]) {
-      if (name.startsWith(prefix) && timer.firings > 0) this.#set(name, { ...timer, due: Math.min(timer.due, now) });
+      if (name.startsWith(prefix) && timer.firings > 0)
+        this.#set(name, { ...timer, due: Math.min(timer.due, now), firings: timer.firings - 1 });
     }
   }
 

@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { bootOf, rejoinWrite } from "../../src/node/boot.js";
 import { genesisWrites } from "../../src/node/restore.js";
 import { openEnvelope } from "../../src/node/wire.js";
+import { limits } from "../../src/types/limits.js";
 import type { FailureModel } from "../../src/types/topology.js";
 import { TestNetwork, type TestNode } from "../support/network.js";
 
@@ -139,6 +140,37 @@ describe.each(models)("a %s cluster", (model) => {
       network.drop = () => false;
       expect(await refusal(network, node)).toBe("stale-storage");
     }
+  });
+
+  test("refuses a copy that was taken while a start was unheard, however often it is started", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    // A start that nobody answers; the operator stops the node and copies its folder.
+    network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+    await network.start(node);
+    await network.run(1);
+    const copy = node.store.rows();
+    // The next start is acknowledged: the node takes part.
+    network.drop = () => false;
+    await network.start(node);
+    await network.run(4);
+    expect(node.replica.waitsFor).toBeUndefined();
+    replaceRows(node, copy);
+    const codes = ["stale-storage", "duplicate-identity"];
+    expect(codes).toContain(await refusal(network, node));
+    // As a supervisor does.
+    expect(codes).toContain(await refusal(network, node));
+  });
+
+  test("tells a bounded number of starts that nobody answered apart, and then begins as the last of them", async () => {
+    const network = await started(model);
+    const node = network.node("c1n1");
+    network.drop = ({ receiver, kind }) => receiver === "c1n1" && kind === "started";
+    for (let i = 0; i < limits.unheardStartsMax + 3; i++) await network.start(node);
+    expect(bootOf(node.store).nonces.length).toBe(8 * limits.unheardStartsMax);
+    network.drop = () => false;
+    await network.run(4);
+    expect(node.replica.waitsFor).toBeUndefined();
   });
 
   test("goes on after starts that nobody answered", async () => {

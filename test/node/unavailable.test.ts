@@ -48,3 +48,26 @@ test.each<[FailureModel]>([["crash"], ["byzantine"]])(
     expect([...again()], "after it is back").toEqual(["executed"]);
   },
 );
+
+test.each([false, true])(
+  "no cluster is down after one cross timer, whoever can be reached again: %s",
+  async (connects) => {
+    const network = await TestNetwork.create({ models: ["crash", "crash"] });
+    network.drop = ({ sender, receiver }) =>
+      sender !== "client" && receiver !== "client" && sender.startsWith("c2") !== receiver.startsWith("c2");
+    const settings = { validUntil: START + 590_000 };
+    const pay = (n: number) => {
+      const before = network.replies.length;
+      const bytes = network.request([network.payment([1, 2], n)], settings);
+      for (const { name } of network.nodesOf(1)) network.sendBytes(bytes, name);
+      network.settle();
+      return () => new Set(network.replies.slice(before).map(({ refusal }) => refusalCode(refusal)));
+    };
+    pay(0);
+    const { crossMs } = network.topology.timers;
+    network.advance(crossMs + 100);
+    if (connects) for (const node of network.nodesOf(1)) node.inbox.push({ kind: "reachable" });
+    network.advance(100);
+    expect([...pay(2)()]).toEqual([]);
+  },
+);
