@@ -254,7 +254,7 @@ export class Gate {
    * Two quorums of a byzantine cluster meet in more than f nodes, so in a correct one beside this. Those of a crash
    * cluster may meet in this node alone, which is the one that may have forgotten. So the first start of a folder that
    * takes part is known to n-q+1 others, and q-1 others that take part are asked before: one of any such two is the
-   * same, and has forgotten nothing. Or all answer. A folder that has taken part gives all others some time, but does
+   * same. Or all answer. A folder that has taken part gives all others some time, but does
    * not wait for who is down.
    */
   get #isAnswered(): boolean {
