@@ -33,6 +33,8 @@ export const makeInnocence: MakeChecker = (_world, report): Checker => {
 /** Everything that one node signed, by what could contradict it. */
 class Words {
   readonly #words = new Map<string, Word[]>();
+  readonly #commits: Word[] = [];
+  readonly #changes: Word[] = [];
   readonly #bodies = new Set<string>();
 
   /** What contradicts this among all before. */
@@ -42,17 +44,19 @@ class Words {
     this.#bodies.add(body);
     const subject = subjectOf(word);
     const rivals = this.#words.get(subject) ?? [];
-    this.#words.set(subject, [...rivals, word]);
+    if (rivals.length === 0) this.#words.set(subject, rivals);
     const found = [...rivals, ...this.#acrossViews(word)].map((rival) => contradiction(rival, word));
+    rivals.push(word);
+    if (word.claim.about === "commit") this.#commits.push(word);
+    if (word.claim.about === "view-change") this.#changes.push(word);
     const [first] = found.filter((each) => each !== undefined);
     return first === undefined ? undefined : `${first.kind}, ${first.subject}`;
   }
 
   /** A VIEW-CHANGE and the COMMITs of the view before it. */
   #acrossViews({ claim }: Word): readonly Word[] {
-    const all = () => [...this.#words.values()].flat();
-    if (claim.about === "view-change") return all().filter((each) => each.claim.about === "commit");
-    return claim.about === "commit" ? all().filter((each) => each.claim.about === "view-change") : [];
+    if (claim.about === "view-change") return this.#commits;
+    return claim.about === "commit" ? this.#changes : [];
   }
 }
 
