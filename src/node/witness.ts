@@ -10,7 +10,7 @@ import { type Entry, type NodeRef, nodeKey } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { carriage, type NodeMessage, unreachable, type Verified } from "../types/message.js";
 import type { Certificate, Signed, Statement } from "../types/schema.js";
-import { type Proven, provenBy, type Word, wordOf } from "./contradiction.js";
+import { contradiction, type Proven, provenBy, type Word, wordOf } from "./contradiction.js";
 
 /** A contradiction, and the two statements that prove it. */
 export interface Evidence extends Proven {
@@ -128,9 +128,9 @@ export class Witness {
   }
 
   #judge(a: Word | undefined, b: Word): void {
-    if (a === undefined) return;
+    // Statements are decoded and signatures looked at only for pairs that contradict each other.
+    if (a === undefined || contradiction(a, b) === undefined) return;
     const statements = [a.statement, b.statement];
-    // Signatures cost, so they are looked at only for pairs that contradict each other.
     const proven = provenBy(statements, this.#context);
     if (typeof proven === "string") return;
     const key = `${nodeKey(proven.by)} ${proven.kind} ${proven.subject}`;
