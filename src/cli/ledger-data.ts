@@ -100,7 +100,7 @@ async function findStores(folder: string, depth: number): Promise<readonly strin
 
 /** Of a node that was recovered since, or is being restored: nothing of it counts, unless it is asked for by name. */
 function isSetAside(name: string): boolean {
-  return /\.damaged-\d+$|\.restoring$/.test(name);
+  return /\.damaged-\d+$|\.(restoring|recovering)$/.test(name);
 }
 
 interface OpenedStore {

@@ -2,7 +2,6 @@
 // new one that knows it: at the next start the node takes what it lacks from its peers, has its cluster order its
 // next incarnation, and only then takes part again (protocol 6). Nothing is ever deleted.
 
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { parseTopology } from "../cluster/topology.js";
 import { openNodeStore } from "../ledger/node-store.js";
@@ -10,7 +9,7 @@ import { rejoinWrite } from "../node/boot.js";
 import { genesisWrites } from "../node/restore.js";
 import { findNode, readNodeKey } from "./node-identity.js";
 import { type CommonOptions, ExitCode, printJson } from "./output.js";
-import { refuseRunning, setAside } from "./set-aside.js";
+import { refuseRunning, removeUnfinished, takePlace } from "./set-aside.js";
 
 export interface RecoverOptions extends CommonOptions {
   readonly topology: string;
@@ -25,15 +24,18 @@ export async function recoverNode(options: RecoverOptions): Promise<ExitCode> {
   const node = findNode(topology, options.node, options.topology);
   await readNodeKey(options.key, node, topology);
   const path = options.data.replace(/\/+$/, "");
-  const isThere = existsSync(path);
-  if (isThere) await refuseRunning(path);
-  const aside = await setAside(path, isThere);
-  const store = await openNodeStore({ path, networkId: topology.networkId, nodeId: node.id });
-  try {
-    await store.write([...genesisWrites(topology, node.cluster, topologyText), rejoinWrite()]);
-  } finally {
-    await store.close();
-  }
+  const fresh = `${path}.recovering`;
+  await refuseRunning(fresh);
+  await removeUnfinished(fresh);
+  const aside = await (async () => {
+    // It gets its name when it is whole: a folder that does not know that it must rejoin would begin as a new node's.
+    const store = await openNodeStore({ path: fresh, networkId: topology.networkId, nodeId: node.id });
+    const writes = [...genesisWrites(topology, node.cluster, topologyText), rejoinWrite()];
+    await store.write(writes).finally(() => store.close());
+    // As late as can be: nobody may have started it meanwhile.
+    await refuseRunning(path);
+    return takePlace({ fresh, path });
+  })().finally(() => removeUnfinished(fresh));
   if (options.json === true) {
     printJson({ node: node.id, data: path, aside: aside ?? null });
     return ExitCode.ok;

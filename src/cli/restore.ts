@@ -2,19 +2,16 @@
 // folder remembers none of the votes that the node may have given since: the node rejoins as after `node recover`, as
 // the next incarnation that its cluster orders (protocol 6), only with its ledger already there.
 
-import { existsSync } from "node:fs";
-import { readdir, rename, rm, rmdir } from "node:fs/promises";
 import type { Argv, CommandModule } from "yargs";
 import { BackupInstall } from "../backup/install.js";
-import { markPath } from "../ledger/mark.js";
 import { openNodeStore } from "../ledger/node-store.js";
 import { CodedError } from "../types/codes.js";
 import type { NodeInfo } from "../types/topology.js";
 import { contextOf } from "./backup.js";
-import { readBackup, syncFolder } from "./backup-file.js";
+import { readBackup } from "./backup-file.js";
 import { findNode, readNodeKey } from "./node-identity.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, runCommand } from "./output.js";
-import { refuseRunning, setAside } from "./set-aside.js";
+import { clearPlace, refuseRunning, removeUnfinished, takePlace } from "./set-aside.js";
 import { topologyFile } from "./shared-options.js";
 
 interface RestoreOptions extends CommonOptions {
@@ -53,10 +50,10 @@ async function restoreNode(options: RestoreOptions): Promise<ExitCode> {
   const node = findNode(context.topology, options.node, options.topology);
   await readNodeKey(options.key, node, context.topology);
   const path = options.data.replace(/\/+$/, "");
-  await refuseData(path);
   const fresh = `${path}.restoring`;
-  if (existsSync(fresh)) await refuseRunning(fresh);
-  await removeFresh(fresh);
+  await refuseRunning(fresh);
+  await clearPlace(path);
+  await removeUnfinished(fresh);
   try {
     const store = await openNodeStore({ path: fresh, networkId: context.topology.networkId, nodeId: node.id });
     const content = await (async () => {
@@ -71,11 +68,9 @@ async function restoreNode(options: RestoreOptions): Promise<ExitCode> {
       await install.finish(read);
       return read;
     })().finally(() => store.close());
-    await setAside(path, false);
-    if (existsSync(path)) await rmdir(path);
-    await rename(markPath(fresh), markPath(path));
-    await rename(fresh, path);
-    await syncFolder(path);
+    // Somebody may have made it meanwhile.
+    await clearPlace(path);
+    await takePlace({ fresh, path });
     const { height, slot } = content.checkpoint;
     if (options.json === true) printJson({ node: node.id, data: path, from: options.from, height, slot });
     else {
@@ -88,27 +83,11 @@ async function restoreNode(options: RestoreOptions): Promise<ExitCode> {
     }
     return ExitCode.ok;
   } finally {
-    await removeFresh(fresh);
+    await removeUnfinished(fresh);
   }
-}
-
-/** Whatever is there may be the newest there is. */
-async function refuseData(path: string): Promise<void> {
-  const inside = existsSync(path) ? await readdir(path) : [];
-  if (inside.length === 0) return;
-  throw new CodedError(
-    "data-exists",
-    `${path} is not empty; a backup never takes the place of data. If the node cannot use it, move it away with its ` +
-      `mark, ${markPath(path)}`,
-  );
 }
 
 function refuseOther(of: NodeInfo, node: NodeInfo, file: string): void {
   if (of.id === node.id) return;
   throw new CodedError("backup-foreign", `${file} is a backup of node ${of.id}, not of ${node.id}; give its own`);
-}
-
-async function removeFresh(fresh: string): Promise<void> {
-  await rm(fresh, { recursive: true, force: true });
-  await rm(markPath(fresh), { force: true });
 }

@@ -71,8 +71,6 @@ export class Intake {
 
   /** Requests in blocks that were under way when the view opened: whoever sends one again gets the same answer. */
   #inherited = new Set<Digest>();
-  /** Accounts that were shown with proof in this turn. */
-  #proven = 0;
   /** Replies of this turn, of which the store does not know yet. */
   readonly #fresh = new Map<string, ReplyRow>();
 
@@ -244,12 +242,9 @@ export class Intake {
     out.reply.push({ client: from, message: { kind: "read-reply", ...self, nonce, height: height(), accounts } });
   }
 
-  /** It costs more than to read, so a turn makes so many at most; who gets no answer asks again. */
   #onProve({ prove: { nonce, accounts }, from }: Extract<Event, { kind: "prove" }>, out: Effects): void {
-    this.#proven += accounts.length;
-    if (this.#proven > limits.accountsProvenPerTurnMax || !accounts.every(isAccountId)) {
-      const code = accounts.every(isAccountId) ? "over-limit" : "malformed";
-      out.notes.push({ kind: "rejected", code, from: undefined, message: "prove" });
+    if (!accounts.every(isAccountId)) {
+      out.notes.push({ kind: "rejected", code: "malformed", from: undefined, message: "prove" });
       return;
     }
     const state = this.#options.catchUp.archive.prove(accounts) ?? NOTHING_STABLE;
@@ -287,7 +282,6 @@ export class Intake {
 
   /** The store knows of this turn's replies from now on. */
   endTurn(): void {
-    this.#proven = 0;
     this.#fresh.clear();
   }
 

@@ -9,10 +9,12 @@ import { hasShare } from "../types/share.js";
 export interface Waiting {
   readonly from: PublicKey;
   readonly message: Uint8Array;
+  /** What it will cost, in the caller's terms; zero: what any message does. */
+  readonly weight: number;
 }
 
 interface Lane {
-  messages: Uint8Array[];
+  messages: Pick<Waiting, "message" | "weight">[];
   /** Those before it were served. */
   head: number;
   bytes: number;
@@ -27,6 +29,8 @@ interface Bucket {
 const SLACK = 256;
 /** What a message costs beside its bytes: lines of tiny ones are bounded as well. */
 const MESSAGE_BYTES = 128;
+/** A second is owed at most, and a second may be saved up. */
+const FULL_AFTER_MS = 2000;
 
 export class Lanes {
   readonly #perSecond: number;
@@ -35,7 +39,7 @@ export class Lanes {
   #bytes = 0;
   #count = 0;
 
-  /** `perSecond`: messages of one sender; it may save up those of one second. */
+  /** `perSecond`: messages of one sender, or their weight if that is more; it may save up those of one second. */
   constructor(options: { readonly perSecond: number }) {
     this.#perSecond = options.perSecond;
   }
@@ -49,8 +53,8 @@ export class Lanes {
   }
 
   /** False: the sender is over its rate or its share, and nothing was kept. `tick`: ms of a monotonic clock. */
-  offer({ from, message }: Waiting, tick: number): boolean {
-    if (!this.#mayCome(from, tick)) return false;
+  offer({ from, message, weight }: Waiting, tick: number): boolean {
+    if (!this.#mayCome(from, weight, tick)) return false;
     let lane = this.#lanes.get(from);
     if (lane !== undefined && lane.messages.length - lane.head >= limits.laneMessagesMax) return false;
     const held = lane?.bytes ?? 0;
@@ -60,17 +64,27 @@ export class Lanes {
       this.#lanes.set(from, lane);
     }
     // A copy: what waits must not keep the whole frame that it came in.
-    lane.messages.push(message.slice());
-    this.#weigh(lane, message.length + MESSAGE_BYTES, 1);
+    lane.messages.push({ message: message.slice(), weight });
+    this.#count++;
+    this.#addBytes(lane, message.length + MESSAGE_BYTES);
     return true;
   }
 
-  /** What is to be looked at next: of each sender one, in turns. */
-  next(): Waiting | undefined {
+  /**
+   * What is to be looked at in a turn, as long as it is asked for: of each sender one, and then one again. When the
+   * weight is used up, a line whose first message has any keeps its place, so that it is among the first in the next
+   * turn, and the other lines go on.
+   */
+  *take(weightMax: number): Generator<Waiting, void> {
+    let weighed = 0;
+    // Whoever is put at the end of the map is visited again.
     for (const [from, lane] of this.#lanes) {
-      const message = lane.messages[lane.head] as Uint8Array;
+      const { message, weight } = lane.messages[lane.head] as Lane["messages"][number];
+      if (weight > 0 && weighed >= weightMax) continue;
+      weighed += weight;
       lane.head++;
-      this.#weigh(lane, -(message.length + MESSAGE_BYTES), -1);
+      this.#count--;
+      this.#addBytes(lane, -(message.length + MESSAGE_BYTES));
       // The next one's turn.
       this.#lanes.delete(from);
       if (lane.head < lane.messages.length) this.#lanes.set(from, lane);
@@ -78,34 +92,34 @@ export class Lanes {
         lane.messages = lane.messages.slice(lane.head);
         lane.head = 0;
       }
-      return { from, message };
+      yield { from, message, weight };
     }
-    return undefined;
   }
 
-  #weigh(lane: Lane, bytes: number, count: number): void {
+  #addBytes(lane: Lane, bytes: number): void {
     lane.bytes += bytes;
     this.#bytes += bytes;
-    this.#count += count;
   }
 
-  #mayCome(from: PublicKey, tick: number): boolean {
+  /** The last message may cost more than is left, which then is owed; at most what one second brings. */
+  #mayCome(from: PublicKey, weight: number, tick: number): boolean {
+    const cost = Math.min(Math.max(1, weight), this.#perSecond);
     const bucket = this.#buckets.get(from);
     if (bucket === undefined) {
       this.#makeRoom(tick);
-      this.#buckets.set(from, { tokens: this.#perSecond - 1, tick });
+      this.#buckets.set(from, { tokens: this.#perSecond - cost, tick });
       return true;
     }
     bucket.tokens = Math.min(this.#perSecond, bucket.tokens + ((tick - bucket.tick) * this.#perSecond) / 1000);
     bucket.tick = tick;
     if (bucket.tokens < 1) return false;
-    bucket.tokens--;
+    bucket.tokens -= cost;
     return true;
   }
 
   /** A bucket that is full again need not be remembered. */
   #makeRoom(tick: number): void {
     if (this.#buckets.size < limits.clientConnectionsMax) return;
-    for (const [from, bucket] of this.#buckets) if (tick - bucket.tick >= 1000) this.#buckets.delete(from);
+    for (const [from, bucket] of this.#buckets) if (tick - bucket.tick >= FULL_AFTER_MS) this.#buckets.delete(from);
   }
 }

@@ -3,7 +3,7 @@
 // time, answered between two turns and seldom, so that the node keeps its time for votes. Nothing that is said here
 // changes anything.
 
-import { existsSync, rmSync } from "node:fs";
+import { lstatSync, rmSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { relative, resolve } from "node:path";
 import type { BlockContext } from "../cluster/block.js";
@@ -52,7 +52,7 @@ export class LocalEntrance {
   /** Monotonic time before which nothing is answered. */
   #nextAt = 0;
 
-  /** The folder is this process's, so what is left of an earlier one may go. */
+  /** Never throws: without it a node is as good as with it. */
   constructor(options: LocalEntranceOptions) {
     this.#options = options;
     this.#path = localEntrancePath(options.dataPath);
@@ -62,11 +62,28 @@ export class LocalEntrance {
       options.onUnavailable(`the path ${this.#path} is too long for a socket`);
       return;
     }
-    if (existsSync(this.#path)) rmSync(this.#path);
+    try {
+      this.#listen();
+    } catch (error) {
+      options.onUnavailable(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #listen(): void {
+    // The data folder is this process's, so a socket that is left of an earlier one may go; nothing else may.
+    const there = lstatSync(this.#path, { throwIfNoEntry: false });
+    if (there?.isSocket() === false) {
+      this.#options.onUnavailable(`${this.#path} is there and is no socket; move it away`);
+      return;
+    }
+    if (there !== undefined) rmSync(this.#path);
     // The system gives the file its permissions when it makes it: nobody else may ever open it.
     const mask = process.umask(0o177);
-    this.#server.listen(this.#path);
-    process.umask(mask);
+    try {
+      this.#server.listen(this.#path);
+    } finally {
+      process.umask(mask);
+    }
   }
 
   /** Between two turns. */

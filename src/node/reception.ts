@@ -13,6 +13,7 @@ import { limits } from "../types/limits.js";
 import { carriage } from "../types/message.js";
 import type { Ingress } from "./ingress.js";
 import { Lanes } from "./lanes.js";
+import { weightOf } from "./weight.js";
 import { openEnvelope } from "./wire.js";
 
 export interface ReceptionOptions {
@@ -21,7 +22,7 @@ export interface ReceptionOptions {
   /** Would one more request of this client be queued? */
   readonly hasRoom: (client: PublicKey) => boolean;
   readonly onRejected: (code: Rejection | "busy") => void;
-  /** Messages of one client in a second. */
+  /** Messages of one client in a second, or their weight if that is more. */
   readonly clientRate: number;
 }
 
@@ -52,7 +53,7 @@ export class Reception {
     const { members, ingress, onRejected } = this.#options;
     // A backup's forwarded requests are clients' requests: they wait as the forwarder's.
     if (members.nodeByKey(from) === undefined || isRequest(message)) {
-      if (!this.#lanes.offer({ from, message }, tick)) this.#refuse(from, message);
+      if (!this.#lanes.offer({ from, message, weight: weightOf(message) }, tick)) this.#refuse(from, message);
       return;
     }
     if (this.#inbox.length >= limits.inboxMessagesMax) {
@@ -74,25 +75,26 @@ export class Reception {
   }
 
   /**
-   * The events of a turn. What is done for clients is bounded by number and size, not by the clock: a crowded machine
-   * would take few requests in each turn and make small blocks, which cost all nodes more, so that all get ever slower.
+   * The events of a turn. What is done for clients is bounded by number, size and weight, not by the clock: a crowded
+   * machine would take few requests in each turn and make small blocks, which cost all nodes more, so that all get
+   * ever slower. Readings that are too heavy for what is left of a turn do not keep others' requests waiting.
    */
   next(): Event[] {
     const events = this.#inbox.splice(0, limits.turnEventsMax);
     const room = Math.max(limits.clientEventsMin, limits.clientEventsMax - events.length);
     events.push(...this.#refused.splice(0, room));
     let bytes = 0;
-    for (let opened = 0; opened < room && bytes < limits.clientTurnBytesMax; opened++) {
-      const waiting = this.#lanes.next();
-      if (waiting === undefined) break;
-      const { from, message } = waiting;
-      if (this.#isCrowdedBy(from, message)) {
-        this.#refuse(from, message);
-        continue;
+    let opened = 0;
+    for (const { from, message } of this.#lanes.take(limits.clientTurnWeightMax)) {
+      opened++;
+      if (this.#isCrowdedBy(from, message)) this.#refuse(from, message);
+      else {
+        bytes += message.length;
+        const event = this.#options.ingress.open(from, message);
+        if (event !== undefined) events.push(event);
       }
-      bytes += message.length;
-      const event = this.#options.ingress.open(from, message);
-      if (event !== undefined) events.push(event);
+      // Before the next one is taken out of its line.
+      if (opened >= room || bytes >= limits.clientTurnBytesMax) break;
     }
     return events;
   }

@@ -10,7 +10,7 @@ export const limits = {
   requestLifetimeMs: 600_000, // how far validUntil may lie ahead (protocol 4): bounds the remembered ids
   accountsPerReadMax: 1024, // one screenful of reads, a reply of about 100 KiB
   accountsPerProofMax: 16, // shown with proof in one answer: some 60 KiB, 3 ms to make
-  accountsProvenPerTurnMax: 32, // by one node, of all clients together: who gets no answer asks again
+  proofWeight: 100, // what showing an account with proof costs beside reading it: 0.2 to 0.3 ms, measured
   proofRowsBytesMax: 2304, // of one account's proof: two pages of accounts, each a kilobyte and a row
   proofPagesBytesMax: 1 << 17, // digests of the pages of a bucket as large as a frame
   nonceMax: Number.MAX_SAFE_INTEGER, // exact as a number
@@ -90,10 +90,13 @@ export const limits = {
   // -- host
   turnEventsMax: 512, // events of one turn: bounds its latency
   inboxMessagesMax: 65_536, // verified messages that wait for a turn
-  clientEventsMax: 256, // requests and readings looked at in a turn: 13 ms of signature checks; votes wait meanwhile
+  clientEventsMax: 256, // clients' messages opened in a turn: 13 ms if all are requests, whose signatures are checked
   clientEventsMin: 16, // of them also in a turn that is full of what nodes say, or clients would starve
   clientTurnBytesMax: 2 << 20, // of them: two of the largest size, some 20 ms to take apart
-  clientRatePerSecond: 20_000, // messages of one client to one node: more than a cluster can order; see --client-rate
+  clientTurnWeightMax: 4096, // accounts read in a turn, proofs weighed in: some 10 ms; the last one may lie across
+  // Requests of one client to one node, more than a cluster can order, or accounts that it reads, some 5 % of the
+  // node's time, or 200 that it has proven; see --client-rate.
+  clientRatePerSecond: 20_000,
   lanesBytesMax: 16 << 20, // clients' messages that wait to be looked at: about 4 s of a cluster's best throughput
   laneMessagesMax: 8192, // of one sender among them: about 2 s of a cluster's best throughput
   refusalsMax: 4096, // "busy" answers that wait to be sent; over it the flood is answered with silence

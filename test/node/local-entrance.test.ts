@@ -2,9 +2,9 @@
 // does not keep to the rules is let go, while the next one is served.
 
 import { once } from "node:events";
-import { statSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { connect, type Socket } from "node:net";
+import { lstatSync, statSync } from "node:fs";
+import { mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -72,8 +72,18 @@ function say(socket: Socket, ...messages: readonly Uint8Array[]): void {
   for (const frame of encodeFrames(messages)) socket.write(frame.subarray());
 }
 
+/** As a process that was killed leaves it. */
+async function leaveSocket(path: string): Promise<void> {
+  const server = createServer();
+  server.listen(`${path}.bound`);
+  await once(server, "listening");
+  await rename(`${path}.bound`, path);
+  server.close();
+  await once(server, "close");
+}
+
 test("only the owner of the folder may open it, and it goes when the node ends", async () => {
-  await writeFile(`${dataPath}.socket`, "left by a process that was killed");
+  await leaveSocket(`${dataPath}.socket`);
   open();
   const path = localEntrancePath(dataPath);
   await (await asker()).destroy();
@@ -149,6 +159,25 @@ test("whoever is in the middle of an answer hears of the node's end", async () =
 test("a path that is too long for a socket is said, and no reason to stop", () => {
   open(undefined, join(folder, "x".repeat(200)));
   expect(unavailable).toHaveLength(1);
+});
+
+test.each<[string, (path: string) => Promise<unknown>]>([
+  ["folder", mkdir],
+  ["file", (path) => writeFile(path, "somebody's")],
+  ["link", (path) => symlink("elsewhere", path)],
+])("a %s in its place is left alone, is said, and no reason to stop", async (_, make) => {
+  const path = `${dataPath}.socket`;
+  await make(path);
+  const before = lstatSync(path);
+  open();
+  expect(unavailable).toHaveLength(1);
+  await entrance?.close();
+  expect(lstatSync(path)).toMatchObject({ ino: before.ino, mode: before.mode, size: before.size });
+});
+
+test("a folder in which nothing can be made is said, and no reason to stop", async () => {
+  open(undefined, join(folder, "nowhere", "data"));
+  await expect.poll(() => unavailable).toHaveLength(1);
 });
 
 test("without a node there is nobody to ask", async () => {

@@ -7,7 +7,7 @@ import type { Event } from "../../src/types/effects.js";
 import type { PublicKey } from "../../src/types/ids.js";
 import { limits } from "../../src/types/limits.js";
 import { carriage } from "../../src/types/message.js";
-import { envelopeSchema, requestBodySchema } from "../../src/types/schema.js";
+import { envelopeSchema, proveSchema, readSchema, requestBodySchema } from "../../src/types/schema.js";
 import { commitOf, nextEntry, paymentBlock, sealAs } from "../support/forge.js";
 import { TestNetwork } from "../support/network.js";
 
@@ -48,6 +48,18 @@ function request(client: PublicKey, nonce: number, bytes = 0): Uint8Array {
   const block = new Uint8Array(bytes);
   return envelopeSchema.encode({ kind: carriage.request.number, body, signature: new Uint8Array(64), block });
 }
+
+/** A question for so many accounts, with names as short as they may be. */
+function question(kind: "read" | "prove", nonce: number, count: number): Uint8Array {
+  const schema = kind === "read" ? readSchema : proveSchema;
+  const body = schema.encode({ nonce, accounts: Array.from({ length: count }, () => "a") });
+  const [signature, block] = [new Uint8Array(0), new Uint8Array(0)];
+  return envelopeSchema.encode({ kind: carriage[kind].number, body, signature, block });
+}
+
+const LARGEST = { read: limits.accountsPerReadMax, prove: limits.accountsPerProofMax } as const;
+const WEIGHT = { read: 1, prove: limits.proofWeight } as const;
+const keyOf = (i: number) => i.toString(16).padStart(64, "0") as PublicKey;
 
 const vote = () => {
   const block = paymentBlock(network, 1);
@@ -92,6 +104,73 @@ describe("the order of service", () => {
     expect(opened.length).toBeLessThanOrEqual(3);
     expect(reception.isEmpty).toBe(false);
   });
+});
+
+describe.each(["read", "prove"] as const)("a flood of the largest questions (%s)", (kind) => {
+  const largest = LARGEST[kind];
+  const perTurn = Math.ceil(limits.clientTurnWeightMax / (largest * WEIGHT[kind]));
+
+  test("gets so much of a turn as a weight allows, and the rest waits in its order", () => {
+    const { reception, opened } = receptionOf();
+    const asked = Array.from({ length: 10 }, (_, i) => question(kind, i + 1, largest));
+    for (const message of asked) reception.take(flooder, message, 0);
+    reception.next();
+    expect(opened).toHaveLength(perTurn);
+    expect(reception.waiting.count).toBe(asked.length - perTurn);
+    while (!reception.isEmpty) reception.next();
+    expect(opened.map(({ message }) => Buffer.from(message))).toEqual(asked.map((message) => Buffer.from(message)));
+  });
+
+  test("does not keep others' requests out of the turn", () => {
+    const { reception, opened } = receptionOf();
+    for (let i = 1; i <= 100; i++) reception.take(flooder, question(kind, i, largest), 0);
+    for (let i = 1; i <= 200; i++) reception.take(honest, request(honest, i), 0);
+    reception.next();
+    expect(by(opened, honest)).toBe(200);
+  });
+
+  test("starves nobody, however many take part in it", () => {
+    const { reception, opened } = receptionOf();
+    const flooders = Array.from({ length: 10 }, (_, i) => keyOf(i + 1));
+    const flood = () => {
+      for (const from of flooders) reception.take(from, question(kind, 1, largest), 0);
+    };
+    for (let i = 0; i < 5; i++) flood();
+    reception.take(honest, question(kind, 1, largest), 0);
+    for (let turn = 0; turn < Math.ceil((flooders.length + 1) / perTurn); turn++) {
+      reception.next();
+      flood();
+    }
+    expect(by(opened, honest)).toBe(1);
+  });
+
+  test("uses up its sender's rate, which comes back with time", () => {
+    const weight = largest * WEIGHT[kind];
+    const { reception, opened } = receptionOf({ clientRate: 4 * weight });
+    const ask = (tick: number) => {
+      for (let i = 1; i <= 20; i++) reception.take(flooder, question(kind, i, largest), tick);
+      while (!reception.isEmpty) reception.next();
+    };
+    ask(0);
+    expect(opened).toHaveLength(4);
+    ask(500);
+    expect(opened).toHaveLength(6);
+    for (let tick = 600; tick <= 10_500; tick += 100) ask(tick);
+    expect(Math.abs(opened.length - 46)).toBeLessThanOrEqual(1);
+  });
+
+  test("is no way to be refused for ever: one question that costs more than a second's rate is taken", () => {
+    const { reception, opened } = receptionOf({ clientRate: 10 });
+    for (const tick of [0, 2000, 4000]) reception.take(honest, question(kind, 1, largest), tick);
+    while (!reception.isEmpty) reception.next();
+    expect(opened).toHaveLength(3);
+  });
+});
+
+test("small readings fill a turn by their number, as requests do", () => {
+  const { reception } = receptionOf();
+  for (let i = 1; i <= 1000; i++) reception.take(honest, question("read", i, 3), 0);
+  expect(reception.next()).toHaveLength(limits.clientEventsMax);
 });
 
 describe("what is over a bound", () => {
