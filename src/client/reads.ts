@@ -5,76 +5,54 @@
 // which one is a liar's.
 
 import { witnessesOf } from "../cluster/quorum.js";
-import { CodedError } from "../types/codes.js";
 import { type PublicKey, toHex } from "../types/ids.js";
 import { carriage, type ReadReply } from "../types/message.js";
-import { type AccountState, envelopeSchema, readSchema } from "../types/schema.js";
-import type { Home } from "./home.js";
+import { type AccountState, readSchema } from "../types/schema.js";
 import type { Outbox } from "./outbox.js";
 import type { AccountBalance } from "./outcomes.js";
-import { IN_FLIGHT_MAX } from "./requests.js";
+import { type Call, type Question, Questions } from "./questions.js";
 import type { Time } from "./time.js";
 
-const DISAGREEMENT_PAUSE_MS = 50; // nodes that are at different records get so long to meet
-const EMPTY = new Uint8Array(0);
-
-export interface ReadCall {
-  readonly nonce: number;
-  readonly home: Home;
+export interface ReadCall extends Call {
   /** All of this cluster, at most `limits.accountsPerReadMax`. */
   readonly accounts: readonly string[];
-  readonly deadlineAt: number;
   /** Undefined: no answer by the deadline. */
   readonly onEnd: (answer: readonly AccountBalance[] | undefined) => void;
 }
 
-interface Pending extends ReadCall {
-  readonly message: Uint8Array;
+interface Pending extends ReadCall, Question {
   /** The latest answer of each node, if it is not too old. */
   readonly answers: (ReadReply | undefined)[];
   /** No older record will do. */
   readonly height: number;
-  resendAt: number;
-  attempts: number;
-  /** The only node that was asked last. */
-  askedAlone: PublicKey | undefined;
 }
 
 export class Reads {
-  readonly #outbox: Outbox;
-  readonly #time: Time;
-  readonly #pending = new Map<number, Pending>();
+  readonly #questions: Questions<Pending>;
 
-  constructor({ outbox, time }: { readonly outbox: Outbox; readonly time: Time }) {
-    this.#outbox = outbox;
-    this.#time = time;
+  constructor(parts: { readonly outbox: Outbox; readonly time: Time }) {
+    const onUnanswered = (pending: Pending) => this.#end(pending, undefined);
+    this.#questions = new Questions({ ...parts, what: "reads", onUnanswered });
   }
 
   get count(): number {
-    return this.#pending.size;
+    return this.#questions.count;
   }
 
   start(call: ReadCall): void {
-    if (this.#pending.size >= IN_FLIGHT_MAX) {
-      throw new CodedError("busy", `${IN_FLIGHT_MAX} reads are in flight; wait for some of them to end`);
-    }
+    this.#questions.refuseTooMany();
     const { nonce, accounts, home } = call;
-    const body = readSchema.encode({ nonce, accounts });
-    const message = envelopeSchema.encode({ kind: carriage.read.number, body, signature: EMPTY, block: EMPTY });
-    const now = this.#time.elapsed();
-    const first = { resendAt: now, attempts: 0, askedAlone: undefined };
-    const pending: Pending = { ...call, message, answers: [], height: home.height, ...first };
-    this.#pending.set(nonce, pending);
-    this.#send(pending, now);
+    const question = this.#questions.question(carriage.read.number, readSchema.encode({ nonce, accounts }));
+    this.#questions.begin({ ...call, ...question, answers: [], height: home.height });
   }
 
   /** An answer of the node it names. */
   onAnswer(answer: ReadReply): void {
-    const pending = this.#pending.get(answer.nonce);
+    const pending = this.#questions.get(answer.nonce);
     if (pending === undefined || pending.home.info.id !== answer.cluster) return;
     if (!answersQuestion(answer, pending.accounts)) return;
     if (answer.height < pending.height) {
-      this.#askAgainSoon(pending);
+      this.#questions.askAgainSoon(pending);
       return;
     }
     pending.answers[answer.node] = answer;
@@ -91,50 +69,27 @@ export class Reads {
         pending.home.onRead(Math.min(...agreeing.map(({ height }) => height)));
         return this.#end(pending, balancesOf(answer, undefined));
       }
-      this.#askAgainSoon(pending);
+      this.#questions.askAgainSoon(pending);
     }
     const count = pending.answers.filter((other) => other !== undefined).length;
-    if (count > pending.home.info.faults + 1) this.#askAgainSoon(pending);
+    if (count > pending.home.info.faults + 1) this.#questions.askAgainSoon(pending);
   }
 
-  /** Whoever was asked alone and is gone is not waited for. */
   onDisconnect(peer: PublicKey): void {
-    const now = this.#time.elapsed();
-    for (const pending of this.#pending.values()) if (pending.askedAlone === peer) pending.resendAt = now;
+    this.#questions.onDisconnect(peer);
   }
 
   tick(periodMs: number): void {
-    const now = this.#time.elapsed();
-    for (const pending of this.#pending.values()) {
-      if (pending.deadlineAt < now + periodMs) this.#end(pending, undefined);
-      else if (pending.resendAt <= now) this.#send(pending, now);
-    }
+    this.#questions.tick(periodMs);
   }
 
   close(): void {
-    for (const pending of this.#pending.values()) this.#end(pending, undefined);
+    this.#questions.close();
   }
 
-  #send(pending: Pending, now: number): void {
-    const { home, message } = pending;
-    const first = pending.attempts === 0 && home.info.model === "crash" && this.#outbox.isConnected(home.primary.key);
-    let handed = false;
-    for (const node of first ? [home.primary] : home.info.nodes) {
-      if (this.#outbox.push(node.key, message)) handed = true;
-    }
-    if (!handed) return; // nobody is within reach: tried again at the next tick
-    pending.attempts++;
-    pending.askedAlone = first ? home.primary.key : undefined;
-    pending.resendAt = now + home.attemptTimeoutMs(pending.attempts);
-  }
-
-  #askAgainSoon(pending: Pending): void {
-    pending.resendAt = Math.min(pending.resendAt, this.#time.elapsed() + DISAGREEMENT_PAUSE_MS);
-  }
-
-  #end({ nonce, onEnd }: Pending, answer: readonly AccountBalance[] | undefined): void {
-    this.#pending.delete(nonce);
-    onEnd(answer);
+  #end(pending: Pending, answer: readonly AccountBalance[] | undefined): void {
+    this.#questions.end(pending);
+    pending.onEnd(answer);
   }
 }
 
