@@ -9,6 +9,7 @@ import { fromHex, showNode, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import { carriage, kindOfNumber, type MessageKind } from "../types/message.js";
 import type { Statement } from "../types/schema.js";
+import { parseDocument } from "./json-document.js";
 
 const hex = (bytesMax: number) =>
   z
@@ -57,12 +58,7 @@ export function toEvidenceFile(network: string, evidence: readonly Evidence[]): 
 
 /** Throws a coded error that says what is wrong with the text. */
 export function parseEvidenceFile(text: string, file: string): EvidenceFile {
-  const parsed = evidenceFile.safeParse(parseJson(text, file));
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw malformed(file, `${issue?.path.join(".") || "the document"}: ${issue?.message}`);
-  }
-  const { network, evidence } = parsed.data;
+  const { network, evidence } = parseDocument(evidenceFile, text, (reason) => malformed(file, reason));
   return {
     network,
     evidence: evidence.map(({ node, statements }) => ({
@@ -74,14 +70,6 @@ export function parseEvidenceFile(text: string, file: string): EvidenceFile {
       })),
     })),
   };
-}
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw malformed(file, error instanceof Error ? error.message : String(error));
-  }
 }
 
 function malformed(file: string, reason: string): CodedError {

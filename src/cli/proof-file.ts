@@ -6,6 +6,7 @@ import type { ProvenAccount } from "../client/sdk.js";
 import { CodedError } from "../types/codes.js";
 import { fromHex, toHex } from "../types/ids.js";
 import { limits } from "../types/limits.js";
+import { parseDocument } from "./json-document.js";
 
 /** Longer files are not read: some thousand proofs of the usual size. */
 export const PROOF_FILE_BYTES_MAX = 64 << 20;
@@ -55,23 +56,12 @@ export function proofBytesOf({ proof }: ProofRow): Uint8Array {
 
 /** Throws a coded error that says what is wrong with the text. */
 export function parseProofFile(text: string, file: string): ProofFile {
-  const parsed = proofFile.safeParse(parseJson(text, file));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  throw malformed(file, `${issue?.path.join(".") || "the document"}: ${issue?.message}`);
+  return parseDocument(proofFile, text, (reason) => malformed(file, reason));
 }
 
 function rowOf({ account, exists, balance, owner, cluster, height, sequence, proof }: ProvenAccount): ProofRow {
   const said = { account, exists, balance: String(balance), owner: owner ?? null, cluster, height, sequence };
   return { ...said, proof: toHex<string>(proof) };
-}
-
-function parseJson(text: string, file: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw malformed(file, error instanceof Error ? error.message : String(error));
-  }
 }
 
 function malformed(file: string, reason: string): CodedError {
