@@ -56,6 +56,11 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./demo.js"),
   },
   {
+    name: "catchup",
+    describe: "Measure what a load notices of a node that catches up, and of a backup",
+    load: () => import("./catchup.js"),
+  },
+  {
     name: "failover",
     describe: "Kill a primary of a network under load, measure, and look for what was lost",
     load: () => import("./failover.js"),

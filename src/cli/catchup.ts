@@ -1,0 +1,219 @@
+// `sharper catchup`: one cluster on this machine under a load, and what the load notices while a node that was away
+// comes back and takes what it missed, while one comes back with nothing at all, and while one is backed up. The quorum
+// must keep nine tenths of its throughput in each. Phases end by what clients hear and nodes say of themselves.
+
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import type { CommandModule } from "yargs";
+import { runLoad } from "../load/run.js";
+import { CodedError } from "../types/codes.js";
+import type { FailureModel, NodeInfo, Topology } from "../types/topology.js";
+import { type PhaseRow, Phases } from "./catchup-phases.js";
+import { showFinding, verifyLedgers } from "./ledger-verify.js";
+import { clientKeys, makeNetwork } from "./local-network.js";
+import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
+import {
+  allConnected,
+  type NodeProcess,
+  nodesOf,
+  places,
+  primaryOf,
+  readStatus,
+  startNode,
+  startNodes,
+  stopNodes,
+} from "./processes.js";
+import { keepIn, model, number } from "./shared-options.js";
+
+interface CatchupOptions extends CommonOptions {
+  readonly model: FailureModel;
+  readonly rate: number;
+  readonly sessions?: number | undefined;
+  readonly transfers: number;
+  readonly "keep-in"?: string | undefined;
+}
+
+const LOAD_MAX_MS = 1_800_000; // for a network that stands still; else phases end by what happens
+const PHASE_MAX_MS = 300_000;
+const POLL_MS = 50;
+/** The least share of the transfers a second before that must be left. */
+const KEPT_MIN = 0.9;
+
+export const command: CommandModule<object, CatchupOptions> = {
+  command: "catchup",
+  describe: "Measure what a load notices of a node that catches up, and of a backup",
+  builder: (program) =>
+    program
+      .option("model", { ...model, describe: "Of the cluster" })
+      .option("rate", { ...number, default: 300, describe: "Requests started per second" })
+      .option("sessions", { ...number, describe: "So many sessions, each waiting for its answer, instead of a rate" })
+      .option("transfers", { ...number, default: 20_000, describe: "A node misses so many" })
+      .option("keep-in", keepIn)
+      .epilogue(`Exit code 1 if less than ${KEPT_MIN * 100} % of the transfers per second is left in any of it.`)
+      .example("$0 catchup --model crash", "Three nodes")
+      .example("$0 catchup --sessions 300", "As much as the machine can do"),
+  handler: (options) => runCommand(options, () => catchup(options)),
+};
+
+async function catchup(options: CatchupOptions): Promise<ExitCode> {
+  checkNumber("rate", options.rate, 100_000);
+  checkNumber("sessions", options.sessions ?? 1, 100_000);
+  checkNumber("transfers", options.transfers, 10_000_000);
+  const signal = interruption();
+  const kept = options["keep-in"];
+  const net = kept ?? (await mkdtemp(join(tmpdir(), "sharper-catchup-")));
+  const running: NodeProcess[] = [];
+  try {
+    const topology = await makeNetwork(net, { name: "catchup", model: options.model, clusters: 1 });
+    running.push(...(await startNodes(net, topology, { withParent: true })));
+    await allConnected(running, signal);
+    const rows = await runPhases({ net, topology, running, options, signal });
+    await stopNodes(running);
+    signal.throwIfAborted();
+    const { findings } = await verifyLedgers({ data: [join(net, "data")], strict: true });
+    return report(options, rows, findings.map(showFinding));
+  } finally {
+    await stopNodes(running);
+    if (kept === undefined) await rm(net, { recursive: true, force: true });
+  }
+}
+
+interface Scene {
+  readonly net: string;
+  readonly topology: Topology;
+  /** All processes that were started; those that ended stay in it. */
+  readonly running: NodeProcess[];
+  readonly options: CatchupOptions;
+  readonly signal: AbortSignal;
+}
+
+async function runPhases(scene: Scene): Promise<readonly PhaseRow[]> {
+  const { net, topology, options, signal } = scene;
+  const enough = new AbortController();
+  const phases = new Phases();
+  const load = runLoad({
+    topology,
+    keys: await clientKeys(net),
+    sessions: options.sessions ?? 1,
+    ...(options.sessions === undefined && { rate: options.rate }),
+    warmupMs: 0,
+    durationMs: LOAD_MAX_MS,
+    cross: 0,
+    shardsPerCross: 1,
+    debitsPerCross: 1,
+    skew: 0,
+    batch: 1,
+    seed: 1,
+    signal: AbortSignal.any([signal, enough.signal]),
+    onEnding: (ending) => phases.onEnding(ending),
+  });
+  const some = options.transfers / 4;
+  try {
+    const victim = await lastBackup(scene);
+    phases.begin("warm-up");
+    await until(scene, () => phases.committed >= some);
+    phases.begin("all nodes take part");
+    await until(scene, () => phases.committed >= some);
+    phases.begin("one is away");
+    await kill(scene, victim);
+    await until(scene, () => phases.committed >= options.transfers);
+    phases.begin("it catches up");
+    await comeBack(scene, victim);
+    phases.begin("it is lost");
+    await kill(scene, victim);
+    await until(scene, () => phases.committed >= some);
+    await run(scene, ["node", "recover", ...identity(net, victim), "--key", places.key(net, victim.id)]);
+    phases.begin("it comes back with nothing");
+    await comeBack(scene, victim);
+    phases.begin("backup");
+    await run(scene, ["backup", ...identity(net, victim), "--out", join(net, "backup")]);
+    return phases.end();
+  } finally {
+    enough.abort();
+    await load;
+  }
+}
+
+async function lastBackup({ net, topology }: Scene): Promise<NodeInfo> {
+  const nodes = nodesOf(topology);
+  const primary = await primaryOf(net, nodes);
+  const backup = nodes.findLast(({ id }) => id !== primary);
+  if (backup === undefined) throw new CodedError("unavailable", "the cluster has no backup");
+  return backup;
+}
+
+async function kill({ running }: Scene, { id }: NodeInfo): Promise<void> {
+  const child = running.findLast(({ info }) => info.id === id)?.child;
+  if (child === undefined || child.exitCode !== null) throw new CodedError("node-failed", `node ${id} has ended`);
+  const exit = once(child, "exit");
+  child.kill("SIGKILL");
+  await exit;
+}
+
+/** Until it takes part and has all that the others had at the last look. */
+async function comeBack(scene: Scene, info: NodeInfo): Promise<void> {
+  const { net, topology, running, signal } = scene;
+  const again = { info, child: startNode(net, info, true) };
+  running.push(again);
+  await allConnected([again], signal);
+  const others = nodesOf(topology).filter(({ id }) => id !== info.id);
+  await until(scene, async () => {
+    const own = await readStatus(net, info.id);
+    const heights = (await Promise.all(others.map(({ id }) => readStatus(net, id)))).map((each) => each?.height ?? 0);
+    return own?.pid === again.child.pid && own?.waitsFor === undefined && (own?.height ?? 0) >= Math.min(...heights);
+  });
+}
+
+function identity(net: string, { id }: NodeInfo): string[] {
+  return ["--topology", places.topology(net), "--node", id, "--data", places.data(net, id)];
+}
+
+async function run({ signal }: Scene, args: readonly string[]): Promise<void> {
+  const stdio: ("ignore" | "ipc")[] = ["ignore", "ignore", "ignore", "ipc"];
+  const child = fork(fileURLToPath(new URL("main.js", import.meta.url)), args, { stdio, signal });
+  const [code] = await once(child, "exit");
+  if (code !== 0) throw new CodedError("check-failed", `sharper ${args.slice(0, 2).join(" ")} ended with ${code}`);
+}
+
+async function until({ signal }: Scene, isReached: () => boolean | Promise<boolean>): Promise<void> {
+  for (let waited = 0; !(await isReached()); waited += POLL_MS) {
+    if (waited > PHASE_MAX_MS) throw new CodedError("check-failed", "a phase did not end; see the nodes' logs");
+    await pause(POLL_MS, undefined, { signal });
+  }
+}
+
+function report(options: CatchupOptions, rows: readonly PhaseRow[], findings: readonly string[]): ExitCode {
+  const slowed = rows.filter(({ phase, share }) => phase !== "warm-up" && share < KEPT_MIN);
+  const problems = [...slowed.map(({ phase, share }) => `${phase}: ${Math.round(share * 100)} % is left`), ...findings];
+  const verdict = findings.length > 0 ? "INCONSISTENT" : slowed.length > 0 ? "SLOWED" : "KEPT";
+  if (options.json === true) printJson({ verdict, problems, phases: rows });
+  else {
+    printTable(
+      rows.map(({ phase, seconds, transfersPerSecond, share, p50Ms, p99Ms }) => ({
+        phase,
+        seconds: rounded(seconds),
+        "transfers/s": rounded(transfersPerSecond),
+        "share (%)": Math.round(share * 100),
+        "p50 (ms)": rounded(p50Ms),
+        "p99 (ms)": rounded(p99Ms),
+      })),
+    );
+    for (const problem of problems) printLine(problem);
+    printLine(verdict);
+  }
+  return problems.length > 0 ? ExitCode.checkFailed : ExitCode.ok;
+}
+
+function checkNumber(name: string, value: number, max: number): void {
+  if (Number.isInteger(value) && value >= 1 && value <= max) return;
+  throw new CodedError("usage", `--${name} must be a whole number from 1 to ${max}`);
+}
+
+function rounded(value: number): number {
+  return Math.round(value * 10) / 10;
+}
