@@ -3,8 +3,8 @@
 
 import type { Coordinator } from "../cross/coordinator.js";
 import type { Block } from "../types/block.js";
-import type { Effects } from "../types/effects.js";
-import type { Digest, NodeRef, Slot } from "../types/ids.js";
+import type { Effects, Event } from "../types/effects.js";
+import type { Digest, NodeIndex, NodeRef, Slot } from "../types/ids.js";
 import type { Verified } from "../types/message.js";
 import type { Topology } from "../types/topology.js";
 import { Timers } from "../viewchange/timers.js";
@@ -50,6 +50,8 @@ export class Alarms {
   readonly #ahead = new Ahead();
   /** What the primary is suspected for, while others may go first. */
   #suspicion: TimerName | undefined;
+  /** Nodes of this cluster to which the connection is lost. */
+  readonly #lost = new Set<NodeIndex>();
   /** Connections may come and go quickly. */
   #hastenedAt = Number.NEGATIVE_INFINITY;
 
@@ -135,8 +137,11 @@ export class Alarms {
   }
 
   /** What was asked for in vain is asked for again, not at the end of a delay that has grown. */
-  onReachable({ tick }: Now): void {
-    if (tick < this.#hastenedAt + this.#options.topology.timers.intraMs) return;
+  onLink({ tick }: Now, { node, isUp }: Extract<Event, { readonly kind: "link" }>): void {
+    const isMate = node.cluster === this.#options.self.cluster;
+    if (isMate && !isUp) this.#lost.add(node.node);
+    if (isMate && isUp) this.#lost.delete(node.node);
+    if (!isUp || tick < this.#hastenedAt + this.#options.topology.timers.intraMs) return;
     this.#hastenedAt = tick;
     for (const kind of ["block:", "fetch:"]) this.#timers.hasten(kind, tick);
   }
@@ -158,12 +163,13 @@ export class Alarms {
   #onTimer(now: Now, name: Exclude<TimerName, "ahead">, out: Effects): void {
     const { coordinator, queries, fetcher, intake } = this.#options;
     const [kind, subject] = name.split(":") as [string, string];
-    const isLate = this.#timers.firings(name) > 1;
+    const isSecond = this.#timers.firings(name) > 1;
+    const isLate = isSecond || this.#isPrimaryLost;
     switch (kind) {
       case "slot":
         return this.#onSlotTimer(now, { slot: Number(subject), isLate }, out);
       case "block":
-        return this.#onBlockTimer(now, { digest: subject as Digest, isLate }, out);
+        return this.#onBlockTimer(now, { digest: subject as Digest, isSecond }, out);
       case "owed":
         if (!coordinator.isOwed(subject as Digest)) return this.#timers.stop(name);
         if (isLate) return this.#suspect(now, name, out);
@@ -191,6 +197,12 @@ export class Alarms {
     }
   }
 
+  /** Who lost its connection to the primary waits for it only until half the time is over (protocol 5). */
+  get #isPrimaryLost(): boolean {
+    const { coordinator, self } = this.#options;
+    return this.#lost.has(coordinator.primaryOf(self.cluster).node);
+  }
+
   /** The primary is idle, or orders others' requests and never this one. A full queue is neither. */
   #isPassedOver(now: Now, request: Digest): boolean {
     const { coordinator, viewWatch } = this.#options;
@@ -216,15 +228,15 @@ export class Alarms {
     if (isLate && engine.isBacked(slot)) this.#suspect(now, `slot:${slot}`, out);
   }
 
-  #onBlockTimer(now: Now, late: { readonly digest: Digest; readonly isLate: boolean }, out: Effects): void {
+  #onBlockTimer(now: Now, late: { readonly digest: Digest; readonly isSecond: boolean }, out: Effects): void {
     const { coordinator, queries, viewWatch } = this.#options;
-    const { digest, isLate } = late;
+    const { digest, isSecond } = late;
     coordinator.dropMoot(digest);
     const block = coordinator.body(digest);
     if (block === undefined) return this.#timers.stop(`block:${digest}`);
     coordinator.onCrossTimer(digest);
     queries.ask(digest, out.send);
-    if (isLate) coordinator.decisions.availability.onLate(block);
+    if (isSecond) coordinator.decisions.availability.onLate(block);
     if (coordinator.isOwed(digest)) this.#start(now, `owed:${digest}`, viewWatch.halfMs);
     out.notes.push({ kind: "queried", digest });
   }

@@ -92,6 +92,11 @@ export class CatchUp {
     return this.isResting || this.#truncation.waiting !== undefined;
   }
 
+  /** Does the node know that it lacks more than what its log can give it? */
+  get isFarBehind(): boolean {
+    return this.isBehind || this.#gaps.isFar;
+  }
+
   /**
    * The view grows by records of others, or its state becomes that of others. Execution, which knows nothing of that,
    * rests until the node is made anew.

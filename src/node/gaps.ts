@@ -68,6 +68,11 @@ export class Gaps {
     return this.#reached > this.#frontier;
   }
 
+  /** So much is missing that a checkpoint lies in between, and what the state says is old. */
+  get isFar(): boolean {
+    return this.#reached > this.#frontier + limits.checkpointSlots;
+  }
+
   /** Has the decided prefix grown since the last call? */
   hasMoved(): boolean {
     const before = this.#seen;

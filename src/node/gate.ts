@@ -32,7 +32,7 @@ export interface GateOptions {
   /** Undefined: the node takes part without asking anybody. */
   readonly signer?: Signer | undefined;
   /** Does the node know that it lacks records? */
-  readonly isBehind: () => boolean;
+  readonly isFarBehind: () => boolean;
 }
 
 type TimerName =

@@ -174,8 +174,8 @@ export class Host {
       admits: (key) => members.nodeByKey(key) !== undefined || members.isClient(key),
       handlers: {
         onMessage: (from, message) => this.#onMessage(from, message),
-        onConnect: (peer) => this.#onConnect(peer),
-        onDisconnect: (peer) => log.debug({ peer }, "disconnected"),
+        onConnect: (peer) => this.#onLink(peer, true),
+        onDisconnect: (peer) => this.#onLink(peer, false),
         onGossip: (topic, from, data) => {
           if (!this.#onGossip(topic, from, data)) onRejected("malformed");
         },
@@ -262,12 +262,12 @@ export class Host {
     return isFine;
   }
 
-  #onConnect(peer: PublicKey): void {
+  #onLink(peer: PublicKey, isUp: boolean): void {
     const { log, topology } = this.#options;
-    log.debug({ peer }, "connected");
-    if (this.#blockContext.members.nodeByKey(peer) !== undefined) this.#enqueue({ kind: "reachable" });
-    if (!this.#missing.delete(peer)) return;
-    if (this.#missing.size > 0) return;
+    const node = this.#blockContext.members.nodeByKey(peer);
+    log.debug({ peer }, isUp ? "connected" : "disconnected");
+    if (node !== undefined) this.#enqueue({ kind: "link", node, isUp });
+    if (!isUp || !this.#missing.delete(peer) || this.#missing.size > 0) return;
     log.info({ nodes: topology.clusters.flatMap(({ nodes }) => nodes).length }, "connected to all nodes");
     this.#announce("views");
     this.#tellReady();

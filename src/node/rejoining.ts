@@ -22,7 +22,7 @@ export interface RejoiningOptions {
   readonly self: NodeRef;
   readonly table: IncarnationTable;
   readonly signer?: Signer | undefined;
-  readonly isBehind: () => boolean;
+  readonly isFarBehind: () => boolean;
 }
 
 export class Rejoining {
@@ -34,10 +34,10 @@ export class Rejoining {
 
   /** Says the request, or a new one. Returns the boot row with it. */
   ask(boot: Boot, now: Now, out: Effects): Boot {
-    const { cluster, self, isBehind } = this.#options;
+    const { cluster, self, isFarBehind } = this.#options;
     const { claim: last } = boot;
-    const isGood = last !== undefined && requestOf(last).validUntil >= now.time;
-    if (!isGood && (isBehind() || this.#isTooSoon(now))) return boot;
+    const isGood = last !== undefined && this.#isOpen(last, now);
+    if (!isGood && (isFarBehind() || this.#isTooSoon(now))) return boot;
     const claim = isGood ? last : this.#sign(now);
     if (claim === undefined) return boot;
     const others = cluster.nodes.filter(({ index }) => index !== self.node);
@@ -52,15 +52,27 @@ export class Rejoining {
     return isOk ? { ...boot, incarnation, view, claim: undefined } : { ...boot, claim: undefined };
   }
 
+  /** Neither expired nor recorded; one that came with the state of others is of no use, since its view is not known. */
+  #isOpen(claim: Signed, now: Now): boolean {
+    const { validUntil, incarnation } = requestOf(claim);
+    return validUntil >= now.time && incarnation > this.#recorded;
+  }
+
+  /** The last number of this node that its own state knows. */
+  get #recorded(): number {
+    const { table, self } = this.#options;
+    return table.recordedOf(self.node)?.number ?? 0;
+  }
+
   #isTooSoon(now: Now): boolean {
     const last = this.#options.table.recordedOf(this.#options.self.node);
     return last !== undefined && now.time < last.time + limits.rejoinEveryMs;
   }
 
   #sign(now: Now): Signed | undefined {
-    const { topology, self, table, signer } = this.#options;
+    const { topology, self, signer } = this.#options;
     if (signer === undefined) return undefined;
-    const incarnation = (table.recordedOf(self.node)?.number ?? 0) + 1;
+    const incarnation = this.#recorded + 1;
     const { time } = now;
     const validity = { nonce: time, validUntil: time + limits.rejoinLifetimeMs };
     const body = encodeRejoin({ key: signer.publicKey, ...validity, ...self, incarnation });

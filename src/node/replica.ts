@@ -105,8 +105,8 @@ export class Replica {
     });
     const { engine } = this.coordinator;
     this.#catchUp = new CatchUp({ ...options, engine, recorder: this.#recorder, table: this.#table });
-    const isBehind = () => this.#catchUp.isBehind;
-    this.#gate = new Gate({ ...options, cluster: this.#own, engine, table: this.#table, isBehind });
+    const isFarBehind = () => this.#catchUp.isFarBehind;
+    this.#gate = new Gate({ ...options, cluster: this.#own, engine, table: this.#table, isFarBehind });
     if (!this.#gate.isOpen) this.coordinator.engine.step({ kind: "gate" });
     this.#proposer = new Proposer({ coordinator: this.coordinator, batcher: this.#batcher, noOp: this.#noOp });
     this.#intake = new Intake({
@@ -204,9 +204,9 @@ export class Replica {
       case "prove":
         this.#intake.onClient(now, event, out);
         break;
-      case "reachable":
+      case "link":
       case "tick":
-        if (event.kind === "reachable") this.#alarms.onReachable(now);
+        if (event.kind === "link") this.#alarms.onLink(now, event);
         for (const verified of this.#alarms.onTick(now, out)) this.#onMessage(now, verified, out);
         this.#catchUp.onTick(now, out);
         this.#gate.onTick(now, out);

@@ -197,10 +197,7 @@ export class SimHost implements SimNode {
   /** What arrives is opened at the door and waits for a turn. */
   receive(from: PublicKey, frame: Frame): void {
     if (this.running === undefined) return;
-    if (this.pause.isOn) {
-      this.#postpone(() => this.receive(from, frame));
-      return;
-    }
+    if (this.pause.isOn) return this.#postpone(() => this.receive(from, frame));
     const { ingress } = this.running;
     try {
       for (const envelope of frame) {
@@ -214,10 +211,11 @@ export class SimHost implements SimNode {
     this.#expectTurn();
   }
 
-  /** Others can be reached again, as a new connection shows. */
-  reach(): void {
-    if (this.running === undefined || this.pause.isOn) return;
-    this.#inbox.push({ kind: "reachable" });
+  /** The connection to another node was lost, or is there again. */
+  link(node: NodeRef, isUp: boolean): void {
+    if (this.running === undefined) return;
+    if (this.pause.isOn) return this.#postpone(() => this.link(node, isUp));
+    this.#inbox.push({ kind: "link", node, isUp });
     this.#expectTurn();
   }
 

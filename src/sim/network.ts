@@ -29,8 +29,8 @@ export interface NetworkOptions {
   readonly latencyOf: (from: Endpoint, to: Endpoint) => Range;
   readonly weather: Weather;
   readonly deliver: (from: Endpoint, to: Endpoint, frame: Frame) => void;
-  /** Called when a link that was cut works again. */
-  readonly onHealed?: (from: Endpoint, to: Endpoint) => void;
+  /** Called when a link is cut, and when it works again. */
+  readonly onCut?: (from: Endpoint, to: Endpoint, isCut: boolean) => void;
   /** Called for what never arrives, for transcripts. */
   readonly onLost?: (from: Endpoint, to: Endpoint, frame: Frame) => void;
 }
@@ -81,12 +81,13 @@ export class Network {
   /** Cuts add up: a link works again when each was healed. */
   cut(from: Endpoint, to: Endpoint): void {
     this.#addCut(from, to, 1);
+    if (this.#cuts[this.#link(from, to)] === 1) this.#options.onCut?.(from, to, true);
   }
 
   heal(from: Endpoint, to: Endpoint): void {
     if (!this.isCut(from, to)) throw new Error(`link ${from} to ${to} was not cut`);
     this.#addCut(from, to, -1);
-    if (!this.isCut(from, to)) this.#options.onHealed?.(from, to);
+    if (!this.isCut(from, to)) this.#options.onCut?.(from, to, false);
   }
 
   #addCut(from: Endpoint, to: Endpoint, count: number): void {

@@ -164,13 +164,27 @@ export class World implements SimWorld {
       latencyOf: rangeOf,
       weather: this.plan.weather,
       deliver: (from, to, frame) => this.#deliver(from, to, frame),
-      onHealed: (_, to) => {
-        for (const host of this.#hostsAt[to] ?? []) host.reach();
+      onCut: (from, to, isCut) => {
+        // Every second cut is silent, as TCP's are.
+        if (!isCut || (from + to) % 2 === 0) this.#tellLink(from, to, !isCut);
       },
       ...(transcript && {
         onLost: (from, to, frame) => transcript.frame(this.#nameOf(from), this.#nameOf(to), frame, true),
       }),
     });
+  }
+
+  /** One end learns of the connection to another node. */
+  #tellLink(from: Endpoint, to: Endpoint, isUp: boolean): void {
+    const node = this.#hostsAt[from]?.[0]?.ref;
+    if (node !== undefined) for (const host of this.#hostsAt[to] ?? []) host.link(node, isUp);
+  }
+
+  /** A process begins and ends with its connections. */
+  #tellLinks(from: Endpoint, isUp: boolean): void {
+    for (const to of this.#hostsAt.keys()) {
+      if (to !== from && !this.network.isCut(from, to)) this.#tellLink(from, to, isUp);
+    }
   }
 
   #send(from: Endpoint, to: PublicKey, frame: Frame, extraMs?: number): void {
@@ -276,6 +290,7 @@ export class World implements SimWorld {
       onTurn: (host, plan) => this.#onTurn(host, plan),
       onCrash: (host) => {
         this.#note(`${host.name} is down`);
+        this.#tellLinks(host.endpoint, false);
         for (const checker of this.#checkers) checker.onCrash?.(host);
       },
       onStart: (host) => {
@@ -284,6 +299,7 @@ export class World implements SimWorld {
           this.violate({ invariant: "I8", reason: `${host.name} started on a disk that has lost what was durable` });
         }
         for (const checker of this.#checkers) checker.onStart?.(host);
+        this.#tellLinks(host.endpoint, true);
       },
       onLost: (host) => {
         for (const checker of this.#checkers) checker.onLost?.(host);

@@ -22,8 +22,8 @@ export type Event =
     }
   | { readonly kind: "read"; readonly read: Read; readonly from: PublicKey }
   | { readonly kind: "prove"; readonly prove: Prove; readonly from: PublicKey }
-  /** A node that could not be reached can be again. */
-  | { readonly kind: "reachable" }
+  /** The connection to another node was lost, or is there again. */
+  | { readonly kind: "link"; readonly node: NodeRef; readonly isUp: boolean }
   /** Time has reached the `wakeAt` of an earlier turn. */
   | { readonly kind: "tick" };
 

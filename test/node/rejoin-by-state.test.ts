@@ -16,15 +16,34 @@ import { payMixed, stableSlot } from "../support/sleep.js";
 // Any gap is worth a question.
 Object.assign(limits, { catchUpAtOnceMax: 0 });
 
-async function recover(network: TestNetwork, node: TestNode): Promise<void> {
+/** Starts it with a folder that only knows that it has lost one. */
+async function startLost(network: TestNetwork, node: TestNode): Promise<void> {
   const { topology, text } = network;
   node.store.apply(node.store.rows().map(([key]) => ({ key, value: undefined })));
   node.store.apply([...genesisWrites(topology, node.ref.cluster, text), rejoinWrite()]);
   await network.start(node);
+}
+
+async function recover(network: TestNetwork, node: TestNode): Promise<void> {
+  await startLost(network, node);
   await network.run(40);
   // In a silent network nobody tells it of the view that the others have opened.
   payMixed(network, 2);
   await network.run(20);
+}
+
+async function pay(network: TestNetwork, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second++) {
+    payMixed(network, 2);
+    await network.run(1);
+  }
+}
+
+/** The cluster's own table: which node has rejoined how often. */
+function recorded(network: TestNetwork): readonly (readonly number[])[] {
+  const { store, ref } = network.node("c1n0");
+  const known = recordedIncarnations(network.members, ref.cluster, { reader: store });
+  return known.map(([index, { number }]) => [index, number]);
 }
 
 async function goOn(network: TestNetwork): Promise<void> {
@@ -63,3 +82,39 @@ test.each<[FailureModel]>([["crash"], ["byzantine"]])("incarnations come with a 
   await network.run(20);
   await expectConsistent(network, "after both have rejoined");
 });
+
+test.each<[FailureModel]>([["crash"], ["byzantine"]])(
+  "who learns from a state that its incarnation was recorded asks for the next one soon (%s)",
+  async (model) => {
+    const network = await TestNetwork.create({ models: [model, model], starts: true });
+    await network.run(1);
+    const node = network.node("c1n1");
+    await goOn(network);
+    // It is not told of what is ordered, and so cannot know that it lacks anything.
+    network.drop = ({ receiver }) => receiver === node.name;
+    await startLost(network, node);
+    await network.run(3);
+    expect(recorded(network)).toEqual([[1, 1]]);
+    await goOn(network);
+    network.drop = () => false;
+    await pay(network, 20);
+    expect(node.replica.waitsFor).toBeUndefined();
+  },
+);
+
+test.each<[FailureModel]>([["crash"], ["byzantine"]])(
+  "who hears that it lacks more than a checkpoint catches up first, and asks once (%s)",
+  async (model) => {
+    const network = await TestNetwork.create({ models: [model, model], starts: true });
+    await network.run(1);
+    const node = network.node("c1n1");
+    for (let i = 0; i < 2; i++) await goOn(network);
+    network.drop = ({ receiver, kind }) => receiver === node.name && /^(checkpoint|stable)$/.test(kind);
+    await startLost(network, node);
+    await goOn(network);
+    network.drop = () => false;
+    await pay(network, 20);
+    expect(node.replica.waitsFor).toBeUndefined();
+    expect(recorded(network)).toEqual([[1, 1]]);
+  },
+);

@@ -3,8 +3,11 @@
 
 import { expect, test } from "vitest";
 import { refusalCode } from "../../src/types/codes.js";
+import type { ClusterId } from "../../src/types/ids.js";
 import type { FailureModel } from "../../src/types/topology.js";
 import { START, TestNetwork } from "../support/network.js";
+
+const C2N0 = { cluster: 2 as ClusterId, node: 0 };
 
 test.each<[FailureModel]>([["crash"], ["byzantine"]])(
   "a %s cluster refuses what another, down, would have to decide",
@@ -66,7 +69,7 @@ test.each([false, true])(
     pay(0);
     const { crossMs } = network.topology.timers;
     network.advance(crossMs + 100);
-    if (connects) for (const node of network.nodesOf(1)) node.inbox.push({ kind: "reachable" });
+    if (connects) for (const node of network.nodesOf(1)) node.inbox.push({ kind: "link", node: C2N0, isUp: true });
     network.advance(100);
     expect([...pay(2)()]).toEqual([]);
   },

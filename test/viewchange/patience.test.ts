@@ -2,6 +2,7 @@
 // that waits for another cluster, nor for a request that waits its turn among others; for one that never gets it, it is.
 
 import { expect, test } from "vitest";
+import type { ClusterId } from "../../src/types/ids.js";
 import type { FailureModel } from "../../src/types/topology.js";
 import { START, TestNetwork } from "../support/network.js";
 
@@ -63,5 +64,34 @@ test.each<[FailureModel]>([["crash"], ["byzantine"]])(
   async (model) => {
     const viewAfter = await passedOver(model, 1000);
     expect(viewAfter(2), "after its timer").toBe(1);
+  },
+);
+
+/** The primary falls silent with a request under way; is it suspected when only half of the time is over? */
+async function fallenSilent(model: FailureModel, links: readonly boolean[]) {
+  const network = await TestNetwork.create({ models: [model] });
+  const nodes = network.nodesOf(1);
+  const [, ...backups] = nodes;
+  network.drop = ({ sender, receiver }) => sender === "c1n0" || receiver === "c1n0";
+  const request = network.request([network.payment([1])]);
+  for (const isUp of links) {
+    for (const { inbox } of backups) inbox.push({ kind: "link", node: { cluster: 1 as ClusterId, node: 0 }, isUp });
+  }
+  for (const { name } of nodes) network.sendBytes(request, name);
+  network.settle();
+  const viewAfter = (ms: number) => {
+    network.advance(ms);
+    return Math.max(...backups.map(({ replica }) => replica.coordinator.engine.view));
+  };
+  const { intraMs } = network.topology.timers;
+  return { early: viewAfter(intraMs / 2 + 1), late: viewAfter(intraMs / 2) };
+}
+
+test.each<[FailureModel]>([["crash"], ["byzantine"]])(
+  "a silent %s primary is suspected at half the time if its connections are lost, and not if they came back",
+  async (model) => {
+    expect(await fallenSilent(model, []), "a silent connection").toEqual({ early: 0, late: 1 });
+    expect(await fallenSilent(model, [false]), "lost").toEqual({ early: 1, late: 1 });
+    expect(await fallenSilent(model, [false, true]), "back").toEqual({ early: 0, late: 1 });
   },
 );

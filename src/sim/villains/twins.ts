@@ -50,7 +50,7 @@ function senderOf(event: Event, { turn }: VillainContext): PublicKey | undefined
       return event.from;
     case "refused":
       return event.client;
-    case "reachable":
+    case "link":
     case "tick":
       return undefined;
   }
