@@ -174,10 +174,14 @@ function identity(net: string, { id }: NodeInfo): string[] {
 }
 
 async function run({ signal }: Scene, args: readonly string[]): Promise<void> {
-  const stdio: ("ignore" | "ipc")[] = ["ignore", "ignore", "ignore", "ipc"];
+  const stdio: ("ignore" | "pipe" | "ipc")[] = ["ignore", "ignore", "pipe", "ipc"];
   const child = fork(fileURLToPath(new URL("main.js", import.meta.url)), args, { stdio, signal });
-  const [code] = await once(child, "exit");
-  if (code !== 0) throw new CodedError("check-failed", `sharper ${args.slice(0, 2).join(" ")} ended with ${code}`);
+  let complaint = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+    complaint += text;
+  });
+  const [code] = await once(child, "close");
+  if (code !== 0) throw new CodedError("check-failed", `sharper ${args[0]} ended with ${code}: ${complaint.trim()}`);
 }
 
 async function until({ signal }: Scene, isReached: () => boolean | Promise<boolean>): Promise<void> {

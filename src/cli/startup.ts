@@ -19,7 +19,7 @@ import { freePorts } from "./local-network.js";
 import { writeHistory } from "./long-history.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printTable, runCommand } from "./output.js";
 import { places, readStatus, startNode, stopNodes } from "./processes.js";
-import { number } from "./shared-options.js";
+import { keepIn, number } from "./shared-options.js";
 import { freshNetwork, writeNetwork } from "./topology.js";
 
 interface StartupOptions extends CommonOptions {
@@ -27,6 +27,7 @@ interface StartupOptions extends CommonOptions {
   readonly blocks: number;
   readonly starts: number;
   readonly "max-ms": number;
+  readonly "keep-in"?: string | undefined;
 }
 
 type Measured = Readonly<Record<"start" | "started after ms" | "resident MB", number>>;
@@ -44,6 +45,7 @@ export const command: CommandModule<object, StartupOptions> = {
       .option("blocks", { ...number, default: 1_000_000, describe: "Blocks in its ledger" })
       .option("starts", { ...number, default: 3, describe: "Start it so many times" })
       .option("max-ms", { ...number, default: 10_000, describe: "A start that takes longer is a failed check" })
+      .option("keep-in", keepIn)
       .epilogue("Exit code 1 if a start takes longer than --max-ms.")
       .example("$0 startup --accounts 100000 --blocks 100000", ""),
   handler: (options) => runCommand(options, () => startup(options)),
@@ -51,7 +53,8 @@ export const command: CommandModule<object, StartupOptions> = {
 
 async function startup(options: StartupOptions): Promise<ExitCode> {
   const signal = interruption();
-  const net = await mkdtemp(join(tmpdir(), "sharper-startup-"));
+  const kept = options["keep-in"];
+  const net = kept ?? (await mkdtemp(join(tmpdir(), "sharper-startup-")));
   try {
     const topology = await plan(net, options.accounts);
     const [node] = (topology.clusters[0] as Topology["clusters"][number]).nodes as readonly [NodeInfo, ...NodeInfo[]];
@@ -68,7 +71,7 @@ async function startup(options: StartupOptions): Promise<ExitCode> {
     const slowest = Math.max(...measured.map((each) => each["started after ms"]));
     return slowest <= options["max-ms"] ? ExitCode.ok : ExitCode.checkFailed;
   } finally {
-    await rm(net, { recursive: true, force: true });
+    if (kept === undefined) await rm(net, { recursive: true, force: true });
   }
 }
 

@@ -41,6 +41,9 @@ type TimerName =
   | "view" // the view that was entered does not open
   | "ahead"; // messages from the future are held
 
+/** What the primary is waited for. */
+const OF_THE_PRIMARY = ["slot:", "owed:", "request:", "clock"] as const;
+
 /** Before a block that votes name is asked for: it is most likely under way. */
 const FETCH_AFTER_MS = 100;
 
@@ -67,7 +70,7 @@ export class Alarms {
   // ---- what is waited for
 
   onWatched(now: Now, request: Digest): void {
-    this.#start(now, `request:${request}`, this.#options.viewWatch.halfMs);
+    this.#start(now, `request:${request}`, this.#halfMs);
   }
 
   onLearned(now: Now, { clusters, digest }: Block): void {
@@ -75,7 +78,7 @@ export class Alarms {
   }
 
   onUndecided(now: Now, slot: Slot): void {
-    this.#start(now, `slot:${slot}`, this.#options.viewWatch.halfMs);
+    this.#start(now, `slot:${slot}`, this.#halfMs);
   }
 
   onWanted(now: Now, digest: Digest): void {
@@ -85,7 +88,7 @@ export class Alarms {
   /** Delivery waits for the primary's next block or no-op (3.3). */
   onClock(now: Now): void {
     if (!this.#options.coordinator.isClockBehind) this.#timers.stop("clock");
-    else this.#start(now, "clock", this.#options.viewWatch.halfMs);
+    else this.#start(now, "clock", this.#halfMs);
   }
 
   /** The node that rejoined takes part from the next view on. */
@@ -132,18 +135,39 @@ export class Alarms {
     this.#timers.stop("view");
     this.#timers.stop("rejoined");
     if (!coordinator.engine.isOpen) return this.#start(now, "view", viewWatch.openingMs);
-    for (const kind of ["slot:", "owed:", "request:", "clock"]) this.#timers.stopAll(kind);
+    for (const kind of OF_THE_PRIMARY) this.#timers.stopAll(kind);
     for (const hash of intake.onView(now, coordinator.requestsUnderWay(), out)) this.onWatched(now, hash);
   }
 
-  /** What was asked for in vain is asked for again, not at the end of a delay that has grown. */
   onLink({ tick }: Now, { node, isUp }: Extract<Event, { readonly kind: "link" }>): void {
-    const isMate = node.cluster === this.#options.self.cluster;
-    if (isMate && !isUp) this.#lost.add(node.node);
-    if (isMate && isUp) this.#lost.delete(node.node);
-    if (!isUp || tick < this.#hastenedAt + this.#options.topology.timers.intraMs) return;
+    if (node.cluster === this.#options.self.cluster) this.#onMate(tick, node, isUp);
+    if (isUp) this.#onReachable(tick);
+  }
+
+  /** Who loses its connection to the primary waits half as long for it, unless that is back in time (protocol 5). */
+  #onMate(tick: number, { cluster, node }: NodeRef, isUp: boolean): void {
+    if (isUp) this.#lost.delete(node);
+    else this.#lost.add(node);
+    if (node !== this.#options.coordinator.primaryOf(cluster).node) return;
+    for (const kind of OF_THE_PRIMARY) {
+      if (isUp) this.#timers.slacken(kind, this.#halfMs);
+      else this.#timers.hurry(kind, { now: tick, delay: this.#halfMs });
+    }
+    if (isUp) this.#timers.stop("suspect");
+  }
+
+  /** What was asked for in vain is asked for again, not at the end of a delay that has grown. */
+  #onReachable(tick: number): void {
+    if (tick < this.#hastenedAt + this.#options.topology.timers.intraMs) return;
     this.#hastenedAt = tick;
     for (const kind of ["block:", "fetch:"]) this.#timers.hasten(kind, tick);
+  }
+
+  /** Half of what the primary may take: then all is said again and asked for, and at the whole it is suspected. */
+  get #halfMs(): number {
+    const { coordinator, self, viewWatch } = this.#options;
+    const isLost = this.#lost.has(coordinator.primaryOf(self.cluster).node);
+    return isLost ? viewWatch.halfMs / 2 : viewWatch.halfMs;
   }
 
   // ---- what did not come
@@ -163,13 +187,12 @@ export class Alarms {
   #onTimer(now: Now, name: Exclude<TimerName, "ahead">, out: Effects): void {
     const { coordinator, queries, fetcher, intake } = this.#options;
     const [kind, subject] = name.split(":") as [string, string];
-    const isSecond = this.#timers.firings(name) > 1;
-    const isLate = isSecond || this.#isPrimaryLost;
+    const isLate = this.#timers.firings(name) > 1;
     switch (kind) {
       case "slot":
         return this.#onSlotTimer(now, { slot: Number(subject), isLate }, out);
       case "block":
-        return this.#onBlockTimer(now, { digest: subject as Digest, isSecond }, out);
+        return this.#onBlockTimer(now, { digest: subject as Digest, isLate }, out);
       case "owed":
         if (!coordinator.isOwed(subject as Digest)) return this.#timers.stop(name);
         if (isLate) return this.#suspect(now, name, out);
@@ -197,12 +220,6 @@ export class Alarms {
     }
   }
 
-  /** Who lost its connection to the primary waits for it only until half the time is over (protocol 5). */
-  get #isPrimaryLost(): boolean {
-    const { coordinator, self } = this.#options;
-    return this.#lost.has(coordinator.primaryOf(self.cluster).node);
-  }
-
   /** The primary is idle, or orders others' requests and never this one. A full queue is neither. */
   #isPassedOver(now: Now, request: Digest): boolean {
     const { coordinator, viewWatch } = this.#options;
@@ -228,16 +245,16 @@ export class Alarms {
     if (isLate && engine.isBacked(slot)) this.#suspect(now, `slot:${slot}`, out);
   }
 
-  #onBlockTimer(now: Now, late: { readonly digest: Digest; readonly isSecond: boolean }, out: Effects): void {
-    const { coordinator, queries, viewWatch } = this.#options;
-    const { digest, isSecond } = late;
+  #onBlockTimer(now: Now, late: { readonly digest: Digest; readonly isLate: boolean }, out: Effects): void {
+    const { coordinator, queries } = this.#options;
+    const { digest, isLate } = late;
     coordinator.dropMoot(digest);
     const block = coordinator.body(digest);
     if (block === undefined) return this.#timers.stop(`block:${digest}`);
     coordinator.onCrossTimer(digest);
     queries.ask(digest, out.send);
-    if (isSecond) coordinator.decisions.availability.onLate(block);
-    if (coordinator.isOwed(digest)) this.#start(now, `owed:${digest}`, viewWatch.halfMs);
+    if (isLate) coordinator.decisions.availability.onLate(block);
+    if (coordinator.isOwed(digest)) this.#start(now, `owed:${digest}`, this.#halfMs);
     out.notes.push({ kind: "queried", digest });
   }
 

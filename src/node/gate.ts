@@ -187,6 +187,7 @@ export class Gate {
   // ---- time
 
   onTick(now: Now, out: Effects): void {
+    this.#takeRecorded(out);
     for (const name of this.#timers.due(now.tick)) {
       if (name === "start") this.#say(out.send);
       else if (name === "rejoin") this.#askToRejoin(now, out);
@@ -198,17 +199,14 @@ export class Gate {
   /** At the end of every turn. True: from now on the node takes part. */
   finish(now: Now, out: Effects): boolean {
     const { signer, table, self } = this.#options;
-    const recorded = table.takeRecorded();
+    this.#takeRecorded(out);
     this.#heard.persist(out.persist);
     if (signer === undefined) return false;
     this.#keepMark(out);
-    for (const each of recorded) {
-      if (each.node === self.node) this.#setBoot(this.#rejoining.onRecorded(this.#boot, each), out);
-    }
     if (!this.#boot.rejoin && table.claimedBy(self.node) > this.#boot.incarnation) {
       throw staleStorage(showNode(self), "the node has rejoined its cluster since");
     }
-    const isNumbered = !this.#boot.rejoin || this.#boot.incarnation > 0;
+    const isNumbered = this.#isNumbered;
     this.#watch("rejoin", !isNumbered, now);
     this.#watch("opening", isNumbered && !this.#isOpen && !this.#isBack, now);
     // Crash nodes go on until all have heard: only then is any single answer enough to know of it.
@@ -268,6 +266,11 @@ export class Gate {
     return others.length > count - quorum && others.filter(([, { fresh }]) => !fresh).length >= quorum - 1;
   }
 
+  /** Does the cluster know of this node what it must? */
+  get #isNumbered(): boolean {
+    return !this.#boot.rejoin || this.#boot.incarnation > 0;
+  }
+
   /** Did the node not lose anything, or is nothing of what it lost needed any more? */
   get #isBack(): boolean {
     const { engine, self } = this.#options;
@@ -306,7 +309,17 @@ export class Gate {
     out.persist.push(bootWrite(this.#boot));
   }
 
+  #takeRecorded(out: Effects): void {
+    const { signer, table, self } = this.#options;
+    for (const each of table.takeRecorded()) {
+      const isOwn = signer !== undefined && each.node === self.node;
+      if (isOwn) this.#setBoot(this.#rejoining.onRecorded(this.#boot, each), out);
+    }
+  }
+
   #askToRejoin(now: Now, out: Effects): void {
+    // Recorded in this very turn.
+    if (this.#isNumbered) return;
     this.#setBoot(this.#rejoining.ask(this.#boot, now, out), out);
   }
 

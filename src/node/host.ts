@@ -320,7 +320,12 @@ export class Host {
   async #reload(): Promise<void> {
     const restored = await restore(this.#store, this.#blockContext, this.#self.cluster);
     this.#replica = this.#makeReplica(restored);
-    this.#reception.putFirst([{ kind: "tick" }]);
+    const isUp = new Set(this.#transport.connected());
+    const mates = this.#blockContext.members
+      .nodesOf([this.#self.cluster])
+      .filter(({ node }) => node !== this.#self.node);
+    const lost = mates.filter((node) => !isUp.has(this.#context.keyOf(node)));
+    this.#reception.putFirst([...lost.map((node) => ({ kind: "link", node, isUp: false }) as const), { kind: "tick" }]);
   }
 
   #send(plan: TurnPlan): void {

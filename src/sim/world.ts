@@ -51,6 +51,9 @@ export class World implements SimWorld {
   readonly #members: Members;
   readonly #checkers: readonly Checker[];
   readonly #keys: readonly PublicKey[];
+  readonly #links: Draw;
+  /** Whose processes run. */
+  readonly #up = new Set<Endpoint>();
   readonly #endpoints = new Map<PublicKey, Endpoint>();
   /** A twin shares its endpoint with the first. */
   readonly #hostsAt: readonly (readonly SimHost[])[];
@@ -58,6 +61,7 @@ export class World implements SimWorld {
   constructor({ plan, cast, trace }: WorldOptions) {
     this.plan = plan;
     const keys = new KeyRing(plan.seed);
+    this.#links = new Draw(plan.seed, "links");
     this.topology = topologyOf(plan, keys);
     this.verifier = keys.verifier;
     this.#members = new Members(this.topology);
@@ -166,7 +170,7 @@ export class World implements SimWorld {
       deliver: (from, to, frame) => this.#deliver(from, to, frame),
       onCut: (from, to, isCut) => {
         // Every second cut is silent, as TCP's are.
-        if (!isCut || (from + to) % 2 === 0) this.#tellLink(from, to, !isCut);
+        if (isCut ? this.#links.chance(0.5) : this.#up.has(from)) this.#tellLink(from, to, !isCut);
       },
       ...(transcript && {
         onLost: (from, to, frame) => transcript.frame(this.#nameOf(from), this.#nameOf(to), frame, true),
@@ -180,8 +184,11 @@ export class World implements SimWorld {
     if (node !== undefined) for (const host of this.#hostsAt[to] ?? []) host.link(node, isUp);
   }
 
-  /** A process begins and ends with its connections. */
-  #tellLinks(from: Endpoint, isUp: boolean): void {
+  /** A process begins and ends with its connections; one that makes its replica anew keeps them. */
+  #tellLinks({ endpoint: from }: SimHost, isUp: boolean): void {
+    if (isUp === this.#up.has(from)) return;
+    if (isUp) this.#up.add(from);
+    else this.#up.delete(from);
     for (const to of this.#hostsAt.keys()) {
       if (to !== from && !this.network.isCut(from, to)) this.#tellLink(from, to, isUp);
     }
@@ -290,7 +297,7 @@ export class World implements SimWorld {
       onTurn: (host, plan) => this.#onTurn(host, plan),
       onCrash: (host) => {
         this.#note(`${host.name} is down`);
-        this.#tellLinks(host.endpoint, false);
+        this.#tellLinks(host, false);
         for (const checker of this.#checkers) checker.onCrash?.(host);
       },
       onStart: (host) => {
@@ -299,17 +306,21 @@ export class World implements SimWorld {
           this.violate({ invariant: "I8", reason: `${host.name} started on a disk that has lost what was durable` });
         }
         for (const checker of this.#checkers) checker.onStart?.(host);
-        this.#tellLinks(host.endpoint, true);
+        this.#tellLinks(host, true);
       },
       onLost: (host) => {
         for (const checker of this.#checkers) checker.onLost?.(host);
       },
-      onRefused: (host, code) => this.#note(`${host.name} stops: ${code}`),
+      onRefused: (host, code) => {
+        this.#note(`${host.name} stops: ${code}`);
+        this.#tellLinks(host, false);
+      },
       onBroken: (host, error) => {
         const reason = error instanceof Error ? (error.stack ?? error.message) : String(error);
         // A byzantine node's own troubles are nobody's.
         if (host.isCorrect) this.violate({ invariant: "I0", reason: `${host.name} stopped: ${reason}` });
         else this.#note(`${host.name} broke down`);
+        this.#tellLinks(host, false);
       },
       onRejected: (host, code, from, kind) => {
         const sender = this.#nameOf(this.#endpoints.get(from) ?? -1);

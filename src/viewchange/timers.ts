@@ -36,6 +36,23 @@ export class Timers<Name extends string> {
     }
   }
 
+  /** What begins so and has not fired is due after `delay` at the latest. */
+  hurry(prefix: string, { now, delay }: { readonly now: number; readonly delay: number }): void {
+    for (const [name, timer] of [...this.#timers]) {
+      if (name.startsWith(prefix) && timer.firings === 0)
+        this.#set(name, { ...timer, due: Math.min(timer.due, now + delay) });
+    }
+  }
+
+  /** What begins so has its first two firings no earlier than if it had been started with this delay. */
+  slacken(prefix: string, delay: number): void {
+    for (const [name, timer] of [...this.#timers]) {
+      const { start, due, firings } = timer;
+      if (name.startsWith(prefix) && firings < 2)
+        this.#set(name, { ...timer, due: Math.max(due, start + delay * (firings + 1)) });
+    }
+  }
+
   isRunning(name: Name): boolean {
     return this.#timers.has(name);
   }

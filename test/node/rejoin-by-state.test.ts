@@ -118,3 +118,33 @@ test.each<[FailureModel]>([["crash"], ["byzantine"]])(
     expect(recorded(network)).toEqual([[1, 1]]);
   },
 );
+
+test.each<[FailureModel]>([["crash"], ["byzantine"]])(
+  "who stood still and finds its incarnation recorded asks for no other (%s)",
+  async (model) => {
+    const network = await TestNetwork.create({ models: [model, model], starts: true });
+    await network.run(1);
+    const node = network.node("c1n1");
+    network.drop = ({ sender, kind }) => sender === node.name && kind === "request";
+    await startLost(network, node);
+    await pay(network, 6);
+    expect(recorded(network)).toEqual([]);
+    let isStill = false;
+    network.drop = ({ sender, kind }) => {
+      isStill ||= sender === node.name && kind === "request";
+      return false;
+    };
+    const turns = network.turns.bind(network);
+    network.turns = (each) => {
+      if (!isStill || each !== node) turns(each);
+    };
+    while (!isStill) await pay(network, 1);
+    await pay(network, 12);
+    network.drop = () => false;
+    node.inbox.push({ kind: "tick" });
+    network.turns = turns;
+    await pay(network, 15);
+    expect(node.replica.waitsFor).toBeUndefined();
+    expect(recorded(network)).toEqual([[1, 1]]);
+  },
+);

@@ -4,7 +4,7 @@
 import { expect, test } from "vitest";
 import type { ClusterId } from "../../src/types/ids.js";
 import type { FailureModel } from "../../src/types/topology.js";
-import { START, TestNetwork } from "../support/network.js";
+import { START, TestNetwork, type TestNode } from "../support/network.js";
 
 const SECONDS = 300;
 const PAYMENT_SECONDS = 5;
@@ -84,7 +84,8 @@ async function fallenSilent(model: FailureModel, links: readonly boolean[]) {
     return Math.max(...backups.map(({ replica }) => replica.coordinator.engine.view));
   };
   const { intraMs } = network.topology.timers;
-  return { early: viewAfter(intraMs / 2 + 1), late: viewAfter(intraMs / 2) };
+  viewAfter(intraMs / 4);
+  return { early: viewAfter(intraMs / 4), late: viewAfter(intraMs / 2) };
 }
 
 test.each<[FailureModel]>([["crash"], ["byzantine"]])(
@@ -95,3 +96,44 @@ test.each<[FailureModel]>([["crash"], ["byzantine"]])(
     expect(await fallenSilent(model, [false, true]), "back").toEqual({ early: 0, late: 1 });
   },
 );
+
+/** Cuts the only connection between the primary and one backup, which is told so, or heals it. */
+function setLink(network: TestNetwork, backup: TestNode, isUp: boolean): void {
+  const ends = new Set(["c1n0", backup.name]);
+  network.drop = ({ sender, receiver }) => !isUp && sender !== receiver && ends.has(sender) && ends.has(receiver);
+  backup.inbox.push({ kind: "link", node: { cluster: 1 as ClusterId, node: 0 }, isUp });
+  network.settle();
+}
+
+test("a byzantine node that loses only its connection to the primary follows the view through the others", async () => {
+  const network = await TestNetwork.create({ models: ["byzantine", "byzantine"] });
+  const node = network.nodesOf(1).at(-1) as TestNode;
+  const load = (ms: number) => {
+    for (let elapsed = 0; elapsed < ms; elapsed += 100) {
+      network.pay(2, 1);
+      network.settle();
+      network.advance(100);
+    }
+  };
+  load(1000);
+  setLink(network, node, false);
+  load(700);
+  setLink(network, node, true);
+  load(10_000);
+  const { view, isOpen } = node.replica.coordinator.engine;
+  expect({ view, isOpen }).toEqual({ view: 0, isOpen: true });
+});
+
+test("a crash node that stands back for others does not take over when its connection is back", async () => {
+  const network = await TestNetwork.create({ models: ["crash"] });
+  const nodes = network.nodesOf(1);
+  const last = nodes.at(-1) as TestNode;
+  setLink(network, last, false);
+  network.sendBytes(network.request([network.payment([1])]), last.name);
+  network.settle();
+  network.advance(501);
+  network.advance(49);
+  setLink(network, last, true);
+  for (let elapsed = 0; elapsed < 2000; elapsed += 50) network.advance(50);
+  expect(nodes.map(({ replica }) => replica.coordinator.engine.view)).toEqual([0, 0, 0]);
+});
