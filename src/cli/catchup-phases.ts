@@ -10,6 +10,8 @@ export interface PhaseRow {
   readonly transfersPerSecond: number;
   /** Of the second phase's transfers per second. */
   readonly share: number;
+  /** Transfers of the phase's slowest whole second: what an average hides. */
+  readonly slowest: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
 }
@@ -19,6 +21,8 @@ interface Phase {
   readonly startedAt: number;
   endedAt: number;
   committed: number;
+  /** By second of the phase. */
+  readonly seconds: number[];
   /** In microseconds. */
   readonly latencies: Histogram;
 }
@@ -29,6 +33,7 @@ const LATENCY_MAX_US = 3_600_000_000;
 export class Phases {
   readonly #phases: Phase[] = [];
   readonly #now: () => number;
+  #failure: unknown;
 
   constructor(now = () => performance.now()) {
     this.#now = now;
@@ -43,14 +48,27 @@ export class Phases {
   begin(name: string): void {
     const startedAt = this.#close();
     const latencies = build({ highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 3 });
-    this.#phases.push({ name, startedAt, endedAt: Number.POSITIVE_INFINITY, committed: 0, latencies });
+    this.#phases.push({ name, startedAt, endedAt: Number.POSITIVE_INFINITY, committed: 0, seconds: [], latencies });
   }
 
   onEnding({ outcome, transfers, startedMs, endedMs }: Ending): void {
     const phase = this.#phases.at(-1);
-    if (phase === undefined || phase.endedAt < this.#now() || outcome.outcome !== "committed") return;
+    const now = this.#now();
+    if (phase === undefined || phase.endedAt < now || outcome.outcome !== "committed") return;
     phase.committed += transfers;
+    const second = Math.floor((now - phase.startedAt) / 1000);
+    phase.seconds[second] = (phase.seconds[second] ?? 0) + transfers;
     phase.latencies.recordValue(Math.max(1, Math.round((endedMs - startedMs) * MICROSECONDS)));
+  }
+
+  /** The load has ended by itself, which it should not. */
+  fail(error: unknown): void {
+    this.#failure = error;
+  }
+
+  /** Throws what the load ended with. */
+  check(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   end(): readonly PhaseRow[] {
@@ -61,6 +79,7 @@ export class Phases {
       seconds: (phase.endedAt - phase.startedAt) / 1000,
       transfersPerSecond: perSecond(phase),
       share: usual === undefined ? Number.NaN : perSecond(phase) / perSecond(usual),
+      slowest: slowestOf(phase),
       p50Ms: phase.latencies.getValueAtPercentile(50) / MICROSECONDS,
       p99Ms: phase.latencies.getValueAtPercentile(99) / MICROSECONDS,
     }));
@@ -72,6 +91,12 @@ export class Phases {
     if (last !== undefined) last.endedAt = now;
     return now;
   }
+}
+
+/** The last second is not whole. */
+function slowestOf({ seconds, startedAt, endedAt }: Phase): number {
+  const whole = Math.floor((endedAt - startedAt) / 1000);
+  return whole === 0 ? Number.NaN : Math.min(...Array.from({ length: whole }, (_, i) => seconds[i] ?? 0));
 }
 
 function perSecond({ committed, startedAt, endedAt }: Phase): number {

@@ -32,14 +32,15 @@ import { keepIn, model, number } from "./shared-options.js";
 
 interface CatchupOptions extends CommonOptions {
   readonly model: FailureModel;
-  readonly rate: number;
+  readonly rate?: number | undefined;
   readonly sessions?: number | undefined;
   readonly transfers: number;
   readonly "keep-in"?: string | undefined;
 }
 
-const LOAD_MAX_MS = 1_800_000; // for a network that stands still; else phases end by what happens
-const PHASE_MAX_MS = 300_000;
+const PHASE_MAX_MS = 1_800_000; // for a network that stands still; else phases end by what happens
+const LOAD_MAX_MS = 10 * PHASE_MAX_MS;
+const RATE = 300;
 const POLL_MS = 50;
 /** The least share of the transfers a second before that must be left. */
 const KEPT_MIN = 0.9;
@@ -50,9 +51,10 @@ export const command: CommandModule<object, CatchupOptions> = {
   builder: (program) =>
     program
       .option("model", { ...model, describe: "Of the cluster" })
-      .option("rate", { ...number, default: 300, describe: "Requests started per second" })
+      .option("rate", { ...number, describe: "Requests started per second", defaultDescription: `${RATE}` })
       .option("sessions", { ...number, describe: "So many sessions, each waiting for its answer, instead of a rate" })
-      .option("transfers", { ...number, default: 20_000, describe: "A node misses so many" })
+      .conflicts("rate", "sessions")
+      .option("transfers", { ...number, default: 10_000, describe: "A node misses so many" })
       .option("keep-in", keepIn)
       .epilogue(`Exit code 1 if less than ${KEPT_MIN * 100} % of the transfers per second is left in any of it.`)
       .example("$0 catchup --model crash", "Three nodes")
@@ -61,9 +63,9 @@ export const command: CommandModule<object, CatchupOptions> = {
 };
 
 async function catchup(options: CatchupOptions): Promise<ExitCode> {
-  checkNumber("rate", options.rate, 100_000);
+  checkNumber("rate", options.rate ?? RATE, 100_000);
   checkNumber("sessions", options.sessions ?? 1, 100_000);
-  checkNumber("transfers", options.transfers, 10_000_000);
+  checkNumber("transfers", options.transfers, 1_000_000);
   const signal = interruption();
   const kept = options["keep-in"];
   const net = kept ?? (await mkdtemp(join(tmpdir(), "sharper-catchup-")));
@@ -72,7 +74,7 @@ async function catchup(options: CatchupOptions): Promise<ExitCode> {
     const topology = await makeNetwork(net, { name: "catchup", model: options.model, clusters: 1 });
     running.push(...(await startNodes(net, topology, { withParent: true })));
     await allConnected(running, signal);
-    const rows = await runPhases({ net, topology, running, options, signal });
+    const rows = await runPhases({ net, topology, running, phases: new Phases(), options, signal });
     await stopNodes(running);
     signal.throwIfAborted();
     const { findings } = await verifyLedgers({ data: [join(net, "data")], strict: true });
@@ -88,19 +90,19 @@ interface Scene {
   readonly topology: Topology;
   /** All processes that were started; those that ended stay in it. */
   readonly running: NodeProcess[];
+  readonly phases: Phases;
   readonly options: CatchupOptions;
   readonly signal: AbortSignal;
 }
 
 async function runPhases(scene: Scene): Promise<readonly PhaseRow[]> {
-  const { net, topology, options, signal } = scene;
+  const { net, topology, phases, options, signal } = scene;
   const enough = new AbortController();
-  const phases = new Phases();
   const load = runLoad({
     topology,
     keys: await clientKeys(net),
     sessions: options.sessions ?? 1,
-    ...(options.sessions === undefined && { rate: options.rate }),
+    ...(options.sessions === undefined && { rate: options.rate ?? RATE }),
     warmupMs: 0,
     durationMs: LOAD_MAX_MS,
     cross: 0,
@@ -112,6 +114,7 @@ async function runPhases(scene: Scene): Promise<readonly PhaseRow[]> {
     signal: AbortSignal.any([signal, enough.signal]),
     onEnding: (ending) => phases.onEnding(ending),
   });
+  load.catch((error: unknown) => phases.fail(error));
   const some = options.transfers / 4;
   try {
     const victim = await lastBackup(scene);
@@ -131,7 +134,8 @@ async function runPhases(scene: Scene): Promise<readonly PhaseRow[]> {
     phases.begin("it comes back with nothing");
     await comeBack(scene, victim);
     phases.begin("backup");
-    await run(scene, ["backup", ...identity(net, victim), "--out", join(net, "backup")]);
+    // One that has the whole history: who came back with nothing still fetches it.
+    await run(scene, ["backup", ...identity(net, await lastBackup(scene, victim)), "--out", join(net, "backup")]);
     return phases.end();
   } finally {
     enough.abort();
@@ -139,17 +143,17 @@ async function runPhases(scene: Scene): Promise<readonly PhaseRow[]> {
   }
 }
 
-async function lastBackup({ net, topology }: Scene): Promise<NodeInfo> {
+async function lastBackup({ net, topology }: Scene, except?: NodeInfo): Promise<NodeInfo> {
   const nodes = nodesOf(topology);
   const primary = await primaryOf(net, nodes);
-  const backup = nodes.findLast(({ id }) => id !== primary);
+  const backup = nodes.findLast(({ id }) => id !== primary && id !== except?.id);
   if (backup === undefined) throw new CodedError("unavailable", "the cluster has no backup");
   return backup;
 }
 
 async function kill({ running }: Scene, { id }: NodeInfo): Promise<void> {
   const child = running.findLast(({ info }) => info.id === id)?.child;
-  if (child === undefined || child.exitCode !== null) throw new CodedError("node-failed", `node ${id} has ended`);
+  if (child === undefined || hasEnded(child)) throw new CodedError("node-failed", `node ${id} has ended`);
   const exit = once(child, "exit");
   child.kill("SIGKILL");
   await exit;
@@ -157,16 +161,21 @@ async function kill({ running }: Scene, { id }: NodeInfo): Promise<void> {
 
 /** Until it takes part and has all that the others had at the last look. */
 async function comeBack(scene: Scene, info: NodeInfo): Promise<void> {
-  const { net, topology, running, signal } = scene;
-  const again = { info, child: startNode(net, info, true) };
-  running.push(again);
-  await allConnected([again], signal);
+  const { net, topology, running } = scene;
+  const child = startNode(net, info, true);
+  running.push({ info, child });
   const others = nodesOf(topology).filter(({ id }) => id !== info.id);
   await until(scene, async () => {
+    if (hasEnded(child)) throw new CodedError("node-failed", `node ${info.id} has ended; see its log`);
     const own = await readStatus(net, info.id);
-    const heights = (await Promise.all(others.map(({ id }) => readStatus(net, id)))).map((each) => each?.height ?? 0);
-    return own?.pid === again.child.pid && own?.waitsFor === undefined && (own?.height ?? 0) >= Math.min(...heights);
+    const statuses = await Promise.all(others.map(({ id }) => readStatus(net, id)));
+    const height = Math.min(...statuses.map((each) => each?.height ?? Number.POSITIVE_INFINITY));
+    return own !== undefined && own.pid === child.pid && own.waitsFor === undefined && own.height >= height;
   });
+}
+
+function hasEnded({ exitCode, signalCode }: NodeProcess["child"]): boolean {
+  return exitCode !== null || signalCode !== null;
 }
 
 function identity(net: string, { id }: NodeInfo): string[] {
@@ -184,8 +193,9 @@ async function run({ signal }: Scene, args: readonly string[]): Promise<void> {
   if (code !== 0) throw new CodedError("check-failed", `sharper ${args[0]} ended with ${code}: ${complaint.trim()}`);
 }
 
-async function until({ signal }: Scene, isReached: () => boolean | Promise<boolean>): Promise<void> {
+async function until({ phases, signal }: Scene, isReached: () => boolean | Promise<boolean>): Promise<void> {
   for (let waited = 0; !(await isReached()); waited += POLL_MS) {
+    phases.check();
     if (waited > PHASE_MAX_MS) throw new CodedError("check-failed", "a phase did not end; see the nodes' logs");
     await pause(POLL_MS, undefined, { signal });
   }
@@ -198,11 +208,12 @@ function report(options: CatchupOptions, rows: readonly PhaseRow[], findings: re
   if (options.json === true) printJson({ verdict, problems, phases: rows });
   else {
     printTable(
-      rows.map(({ phase, seconds, transfersPerSecond, share, p50Ms, p99Ms }) => ({
+      rows.map(({ phase, seconds, transfersPerSecond, share, slowest, p50Ms, p99Ms }) => ({
         phase,
         seconds: rounded(seconds),
         "transfers/s": rounded(transfersPerSecond),
         "share (%)": Math.round(share * 100),
+        "slowest second": slowest,
         "p50 (ms)": rounded(p50Ms),
         "p99 (ms)": rounded(p99Ms),
       })),

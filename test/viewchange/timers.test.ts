@@ -112,3 +112,18 @@ test("the next tick may be early, never late, whatever is started and stopped", 
     }),
   );
 });
+
+test("a timer that is hurried is due earlier at its first firing and the next, and slackened it is as if it never was", () => {
+  const timers = new Timers<"a:1" | "b">();
+  timers.start("a:1", { now: 0, delay: 500 });
+  timers.start("b", { now: 0, delay: 500 });
+  timers.hurry("a:", { now: 10, delay: 250 });
+  expect(timers.due(260)).toEqual(["a:1"]);
+  timers.hurry("a:", { now: 270, delay: 0 });
+  expect(timers.due(500)).toEqual(["b"]);
+  timers.slacken("a:", 500);
+  expect(timers.due(999)).toEqual([]);
+  expect(timers.due(1000)).toEqual(["a:1", "b"]);
+  timers.slacken("a:", 9000);
+  expect(timers.due(2000)).toEqual(["a:1", "b"]);
+});
