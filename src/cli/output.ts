@@ -48,6 +48,7 @@ const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ["store-lost", ExitCode.damaged],
   ["store-rolled-back", ExitCode.damaged],
   ["store-unmarked", ExitCode.damaged],
+  ["stale-storage", ExitCode.damaged],
   ["disk-full", ExitCode.disk],
   ["disk-failed", ExitCode.disk],
   ["interrupted", ExitCode.interrupted],

@@ -153,6 +153,7 @@ describe("output", () => {
     [new CodedError("zero-amount", ""), ExitCode.usage],
     [new CodedError("store-corrupt", ""), ExitCode.damaged],
     [new CodedError("store-rolled-back", ""), ExitCode.damaged],
+    [new CodedError("stale-storage", ""), ExitCode.damaged],
     [new CodedError("disk-full", ""), ExitCode.disk],
     [Object.assign(new Error("Corruption"), { code: "LEVEL_CORRUPTION" }), ExitCode.damaged],
     [new CodedError("outcome-unknown", ""), ExitCode.unknown],
