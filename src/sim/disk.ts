@@ -8,6 +8,11 @@ import { checkMark, type Marked, NO_STAMP, Stamper } from "../ledger/stamps.js";
 import { CodedError } from "../types/codes.js";
 import type { Write } from "../types/effects.js";
 
+interface PastWrite {
+  readonly number: number;
+  readonly undo: readonly Write[];
+}
+
 /** Synced writes that a broken disk may lose. */
 const PAST_MAX = 32;
 
@@ -15,10 +20,10 @@ export class Disk {
   readonly store: MemoryStore;
   /** It takes no more. */
   isFull = false;
-  /** What undoes each unsynced write, oldest first. */
-  readonly #undo: (readonly Write[])[] = [];
-  /** What undoes the newest synced ones, oldest first. */
-  readonly #past: (readonly Write[])[] = [];
+  /** Those that are not synced, oldest first. */
+  readonly #undo: PastWrite[] = [];
+  /** The newest that are on the disk, oldest first. */
+  readonly #past: PastWrite[] = [];
   #stamper = Stamper.empty();
   /** Undefined: whatever the store says. */
   #mark: Marked | undefined = NO_STAMP;
@@ -51,8 +56,7 @@ export class Disk {
   write(batch: readonly Write[], { sync }: { readonly sync: boolean }): void {
     if (batch.length === 0) return;
     const stamped = this.#stamper.stamped(batch);
-    const undo = this.#undoOf(stamped);
-    this.#undo.push(undo);
+    this.#undo.push({ number: this.#stamper.stamp.number, undo: this.#undoOf(stamped) });
     this.store.apply(stamped);
     if (!sync) return;
     this.#past.push(...this.#undo.splice(0));
@@ -71,17 +75,21 @@ export class Disk {
   /** The node stops: of the unsynced writes the newest are lost, `lost` of them at most. */
   crash(lost: number): void {
     for (let i = 0; i < lost; i++) {
-      const undo = this.#undo.pop();
-      if (undo === undefined) return;
-      this.store.apply(undo);
+      const write = this.#undo.pop();
+      if (write === undefined) return;
+      this.store.apply(write.undo);
     }
     // What was not lost is on the disk now: the store is read from there.
     this.#past.push(...this.#undo.splice(0));
   }
 
-  /** The disk breaks its promise: the newest `count` of the writes that were durable are gone. */
+  /** The disk breaks its promise: the newest `count` of the writes that were durable are gone, with what came later. */
   lose(count: number): void {
-    for (const undo of this.#past.splice(-count).reverse()) this.store.apply(undo);
+    // A write that was not synced and survived a crash was promised to nobody.
+    const promised = this.#past.filter(({ number }) => number <= (this.#mark?.number ?? number));
+    const first = promised.at(-count) ?? promised[0];
+    if (first === undefined) return;
+    for (const { undo } of this.#past.splice(this.#past.indexOf(first)).reverse()) this.store.apply(undo);
   }
 
   #undoOf(batch: readonly Write[]): readonly Write[] {

@@ -49,6 +49,16 @@ describe("the simulated disk", () => {
     expect(disk.store.get(key("a"))).toEqual(Uint8Array.of(2));
   });
 
+  test("that breaks its promise loses something that was synced, whatever survived a crash after it", async () => {
+    const { disk, write, read } = diskOf();
+    for (let i = 0; i < 3; i++) write(true, ["a", i]);
+    write(false, ["a", 9]);
+    disk.crash(0);
+    disk.lose(1);
+    expect(read("a")).toBe(1);
+    expect((await disk.refusal())?.code).toBe("store-rolled-back");
+  });
+
   test("what a crash has not lost is not lost at the next one", () => {
     const { disk, write, read } = diskOf();
     write(false, ["a", 1]);
