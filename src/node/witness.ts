@@ -20,6 +20,8 @@ export interface Evidence extends Proven {
 /** Of one speaker: by what a contradiction would be about, oldest first. */
 interface Heard {
   readonly words: Map<string, Word>;
+  /** Keys of its checkpoints, oldest first. */
+  readonly checkpoints: string[];
   bytes: number;
 }
 
@@ -106,12 +108,13 @@ export class Witness {
     const speaker = nodeKey(word.by);
     let heard = this.#heard.get(speaker);
     if (heard === undefined) {
-      heard = { words: new Map(), bytes: 0 };
+      heard = { words: new Map(), checkpoints: [], bytes: 0 };
       this.#heard.set(speaker, heard);
     }
     forget(heard, key);
     heard.words.set(key, word);
     heard.bytes += weightOf(word.statement);
+    if (word.claim.about === "checkpoint") keepNewest(heard, key);
     for (const oldest of heard.words.keys()) {
       if (heard.bytes <= this.#bytesPerNode) return;
       forget(heard, oldest);
@@ -172,6 +175,13 @@ export class Witness {
     this.#shown.set(key, true);
     this.#odd.push([word.statement, choice.statement]);
   }
+}
+
+/** They are few and live long: what they are about was settled long before they are the oldest words. */
+function keepNewest(heard: Heard, checkpoint: string): void {
+  heard.checkpoints.push(checkpoint);
+  const oldest = heard.checkpoints.length > limits.heardCheckpointsMax ? heard.checkpoints.shift() : undefined;
+  if (oldest !== undefined) forget(heard, oldest);
 }
 
 function forget(heard: Heard, key: string): void {

@@ -103,6 +103,7 @@ export const limits = {
 
   // -- evidence
   heardBytesMax: 8 << 20, // signed words of others that may yet be contradicted, of all nodes together
+  heardCheckpointsMax: 128, // of one node: one comes every 64 slots, so without this they would pile up for hours
   heardBytesOfNodeMin: 64 << 10, // of one node, also in a large network: about 100 votes
   oddWordsMax: 32, // words that wait to be shown to others
   evidencePerNodeMax: 64, // contradictions of one node that are kept: more of them prove no more

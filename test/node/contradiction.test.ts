@@ -256,4 +256,14 @@ describe("a witness", () => {
     expect(witness.bytes).toBeGreaterThan(limits.heardBytesOfNodeMin);
     expect(witness.bytes).toBeLessThanOrEqual(limits.heardBytesMax);
   });
+
+  test("remembers the newest checkpoints of a node, so that its memory has its size soon", () => {
+    const witness = new Witness(context);
+    const said = Array.from({ length: limits.heardCheckpointsMax + 10 }, (_, i) => checkpoint({ slot: 64 * (i + 1) }));
+    for (const message of said) witness.hear(heard(message));
+    const bytesOfOne = 1000;
+    expect(witness.bytes).toBeLessThan(limits.heardCheckpointsMax * bytesOfOne);
+    for (const i of [0, said.length - 1]) witness.hear(heard({ ...(said[i] as Checkpoint), state: digest(9) }));
+    expect(witness.takeFound().map(({ kind }) => kind)).toEqual(["checkpoints"]);
+  });
 });
