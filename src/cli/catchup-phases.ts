@@ -1,7 +1,7 @@
 // What a load hears, phase by phase: how much is committed in each, how quickly, and how that compares with the phase
 // in which nothing happens, the second one.
 
-import { build, type Histogram } from "hdr-histogram-js";
+import { Latencies } from "../load/latencies.js";
 import type { Ending } from "../load/meter.js";
 
 export interface PhaseRow {
@@ -23,12 +23,8 @@ interface Phase {
   committed: number;
   /** By second of the phase. */
   readonly seconds: number[];
-  /** In microseconds. */
-  readonly latencies: Histogram;
+  readonly latencies: Latencies;
 }
-
-const MICROSECONDS = 1000;
-const LATENCY_MAX_US = 3_600_000_000;
 
 export class Phases {
   readonly #phases: Phase[] = [];
@@ -47,7 +43,7 @@ export class Phases {
   /** Ends the phase before. */
   begin(name: string): void {
     const startedAt = this.#close();
-    const latencies = build({ highestTrackableValue: LATENCY_MAX_US, numberOfSignificantValueDigits: 3 });
+    const latencies = new Latencies();
     this.#phases.push({ name, startedAt, endedAt: Number.POSITIVE_INFINITY, committed: 0, seconds: [], latencies });
   }
 
@@ -58,7 +54,7 @@ export class Phases {
     phase.committed += transfers;
     const second = Math.floor((now - phase.startedAt) / 1000);
     phase.seconds[second] = (phase.seconds[second] ?? 0) + transfers;
-    phase.latencies.recordValue(Math.max(1, Math.round((endedMs - startedMs) * MICROSECONDS)));
+    phase.latencies.record(endedMs - startedMs);
   }
 
   /** The load has ended by itself, which it should not. */
@@ -80,8 +76,8 @@ export class Phases {
       transfersPerSecond: perSecond(phase),
       share: usual === undefined ? Number.NaN : perSecond(phase) / perSecond(usual),
       slowest: slowestOf(phase),
-      p50Ms: phase.latencies.getValueAtPercentile(50) / MICROSECONDS,
-      p99Ms: phase.latencies.getValueAtPercentile(99) / MICROSECONDS,
+      p50Ms: phase.latencies.percentile(50),
+      p99Ms: phase.latencies.percentile(99),
     }));
   }
 

@@ -4,31 +4,30 @@
 
 import { fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { CommandModule } from "yargs";
 import { runLoad } from "../load/run.js";
 import { CodedError } from "../types/codes.js";
-import type { FailureModel, NodeInfo, Topology } from "../types/topology.js";
+import type { FailureModel, NodeInfo } from "../types/topology.js";
 import { type PhaseRow, Phases } from "./catchup-phases.js";
 import { showFinding, verifyLedgers } from "./ledger-verify.js";
-import { clientKeys, makeNetwork } from "./local-network.js";
+import { clientKeys } from "./local-network.js";
+import { type NetworkRun, withNetwork } from "./network-run.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 import {
-  allConnected,
+  hasEnded,
+  killNode,
   type NodeProcess,
   nodesOf,
   places,
   primaryOf,
   readStatus,
   startNode,
-  startNodes,
   stopNodes,
 } from "./processes.js";
-import { keepIn, model, number } from "./shared-options.js";
+import { checkWhole, keepIn, model, number } from "./shared-options.js";
 
 interface CatchupOptions extends CommonOptions {
   readonly model: FailureModel;
@@ -63,36 +62,24 @@ export const command: CommandModule<object, CatchupOptions> = {
 };
 
 async function catchup(options: CatchupOptions): Promise<ExitCode> {
-  checkNumber("rate", options.rate ?? RATE, 100_000);
-  checkNumber("sessions", options.sessions ?? 1, 100_000);
-  checkNumber("transfers", options.transfers, 1_000_000);
+  const { model, rate = RATE, sessions = 1, transfers } = options;
+  checkWhole("rate", rate, { min: 1, max: 100_000 });
+  checkWhole("sessions", sessions, { min: 1, max: 100_000 });
+  checkWhole("transfers", transfers, { min: 1, max: 1_000_000 });
   const signal = interruption();
-  const kept = options["keep-in"];
-  const net = kept ?? (await mkdtemp(join(tmpdir(), "sharper-catchup-")));
-  const running: NodeProcess[] = [];
-  try {
-    const topology = await makeNetwork(net, { name: "catchup", model: options.model, clusters: 1 });
-    running.push(...(await startNodes(net, topology, { withParent: true })));
-    await allConnected(running, signal);
-    const rows = await runPhases({ net, topology, running, phases: new Phases(), options, signal });
-    await stopNodes(running);
+  const network = { name: "catchup", model, clusters: 1 };
+  return withNetwork(network, { keepIn: options["keep-in"], signal }, async (run) => {
+    const rows = await runPhases({ ...run, phases: new Phases(), options });
+    await stopNodes(run.running);
     signal.throwIfAborted();
-    const { findings } = await verifyLedgers({ data: [join(net, "data")], strict: true });
+    const { findings } = await verifyLedgers({ data: [join(run.net, "data")], strict: true });
     return report(options, rows, findings.map(showFinding));
-  } finally {
-    await stopNodes(running);
-    if (kept === undefined) await rm(net, { recursive: true, force: true });
-  }
+  });
 }
 
-interface Scene {
-  readonly net: string;
-  readonly topology: Topology;
-  /** All processes that were started; those that ended stay in it. */
-  readonly running: NodeProcess[];
+interface Scene extends NetworkRun {
   readonly phases: Phases;
   readonly options: CatchupOptions;
-  readonly signal: AbortSignal;
 }
 
 async function runPhases(scene: Scene): Promise<readonly PhaseRow[]> {
@@ -152,11 +139,7 @@ async function lastBackup({ net, topology }: Scene, except?: NodeInfo): Promise<
 }
 
 async function kill({ running }: Scene, { id }: NodeInfo): Promise<void> {
-  const child = running.findLast(({ info }) => info.id === id)?.child;
-  if (child === undefined || hasEnded(child)) throw new CodedError("node-failed", `node ${id} has ended`);
-  const exit = once(child, "exit");
-  child.kill("SIGKILL");
-  await exit;
+  await killNode(running.findLast(({ info }) => info.id === id) as NodeProcess);
 }
 
 /** Until it takes part and has all that the others had at the last look. */
@@ -172,10 +155,6 @@ async function comeBack(scene: Scene, info: NodeInfo): Promise<void> {
     const height = Math.min(...statuses.map((each) => each?.height ?? Number.POSITIVE_INFINITY));
     return own !== undefined && own.pid === child.pid && own.waitsFor === undefined && own.height >= height;
   });
-}
-
-function hasEnded({ exitCode, signalCode }: NodeProcess["child"]): boolean {
-  return exitCode !== null || signalCode !== null;
 }
 
 function identity(net: string, { id }: NodeInfo): string[] {
@@ -222,11 +201,6 @@ function report(options: CatchupOptions, rows: readonly PhaseRow[], findings: re
     printLine(verdict);
   }
   return problems.length > 0 ? ExitCode.checkFailed : ExitCode.ok;
-}
-
-function checkNumber(name: string, value: number, max: number): void {
-  if (Number.isInteger(value) && value >= 1 && value <= max) return;
-  throw new CodedError("usage", `--${name} must be a whole number from 1 to ${max}`);
 }
 
 function rounded(value: number): number {

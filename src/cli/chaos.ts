@@ -11,7 +11,7 @@ import type { FailureModel } from "../types/topology.js";
 import { type ChaosResult, runChaos } from "./chaos-run.js";
 import { faultRows, outageRows, outcomeRows, verdictRows } from "./chaos-table.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
-import { keepIn, number } from "./shared-options.js";
+import { checkWhole, keepIn, number, type Range } from "./shared-options.js";
 
 interface ChaosCommand extends CommonOptions {
   readonly minutes: number;
@@ -102,17 +102,7 @@ function asJson(value: unknown): string {
   return JSON.stringify(value, (_key, field) => (typeof field === "bigint" ? field.toString() : field), 1);
 }
 
-interface Range {
-  readonly min: number;
-  readonly max: number;
-}
-
 function checkRange(name: string, value: number, { min, max }: Range): void {
   if (value >= min && value <= max) return;
   throw new CodedError("usage", `--${name} must be a number from ${min} to ${max}`);
-}
-
-function checkWhole(name: string, value: number, { min, max }: Range): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return;
-  throw new CodedError("usage", `--${name} must be a whole number from ${min} to ${max}`);
 }

@@ -1,7 +1,7 @@
 // The demo's one table: what the clients measured, what the nodes counted, what the ledgers hold.
 
 import type { AuditReport } from "../ledger/audit.js";
-import type { LatencySummary } from "../load/meter.js";
+import type { LatencySummary } from "../load/latencies.js";
 import type { LoadReport } from "../load/report.js";
 import type { NodeStatus } from "../node/host.js";
 import type { Row } from "./output.js";

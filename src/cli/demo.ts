@@ -20,7 +20,7 @@ import { showFinding, verifyLedgers } from "./ledger-verify.js";
 import { clientKeys, makeNetwork } from "./local-network.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 import { allConnected, type NodeProcess, nodesOf, places, readStatus, startNodes, stopNodes } from "./processes.js";
-import { keepIn, model, number } from "./shared-options.js";
+import { checkWhole, keepIn, model, number } from "./shared-options.js";
 
 interface DemoOptions extends CommonOptions {
   readonly model: FailureModel;
@@ -57,11 +57,11 @@ export const command: CommandModule<object, DemoOptions> = {
 };
 
 async function demo(options: DemoOptions): Promise<ExitCode> {
-  checkRange("clusters", options.clusters, 1, 16);
-  checkRange("seconds", options.seconds, 1, SECONDS_MAX);
-  checkRange("batch", options.batch, 1, limits.operationsMax);
-  checkRange("clients", options.clients, 1, CLIENTS_MAX);
-  checkRange("shards-per-cross", options["shards-per-cross"], 2, 16);
+  checkWhole("clusters", options.clusters, { min: 1, max: 16 });
+  checkWhole("seconds", options.seconds, { min: 1, max: SECONDS_MAX });
+  checkWhole("batch", options.batch, { min: 1, max: limits.operationsMax });
+  checkWhole("clients", options.clients, { min: 1, max: CLIENTS_MAX });
+  checkWhole("shards-per-cross", options["shards-per-cross"], { min: 2, max: 16 });
   if (!(options.cross >= 0 && options.cross <= 1)) throw new CodedError("usage", "--cross must be within 0 and 1");
   const signal = interruption();
   const kept = options["keep-in"];
@@ -160,9 +160,4 @@ function report(
 
 function say({ json }: CommonOptions, line: string): void {
   if (json !== true) printLine(line);
-}
-
-function checkRange(name: string, value: number, min: number, max: number): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return;
-  throw new CodedError("usage", `--${name} must be a whole number from ${min} to ${max}`);
 }

@@ -2,9 +2,6 @@
 // SIGKILL (protocol 5). Measures how long that cluster commits nothing and whether the others notice, starts the killed
 // node again, and looks in the ledgers for everything that clients were told. All phases end by what clients hear.
 
-import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { CommandModule } from "yargs";
@@ -15,19 +12,20 @@ import { lostOf } from "./acknowledged.js";
 import { LoadWatch } from "./failover-watch.js";
 import { openLedgers } from "./ledger-data.js";
 import { showFinding, verifyLedgers } from "./ledger-verify.js";
-import { clientKeys, makeNetwork } from "./local-network.js";
+import { clientKeys } from "./local-network.js";
+import { type NetworkRun, withNetwork } from "./network-run.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 import {
   allConnected,
+  killNode,
   type NodeProcess,
   nodesOf,
   primaryOf,
   readStatus,
   startNode,
-  startNodes,
   stopNodes,
 } from "./processes.js";
-import { keepIn, model, number } from "./shared-options.js";
+import { checkWhole, keepIn, model, number } from "./shared-options.js";
 
 interface FailoverOptions extends CommonOptions {
   readonly model: FailureModel;
@@ -60,34 +58,20 @@ export const command: CommandModule<object, FailoverOptions> = {
 };
 
 async function failover(options: FailoverOptions): Promise<ExitCode> {
-  checkNumber("clusters", options.clusters, { min: 2, max: 16 });
-  checkNumber("rate", options.rate, { min: 1, max: 100_000 });
-  checkNumber("transfers", options.transfers, { min: 1, max: 1_000_000 });
+  checkWhole("clusters", options.clusters, { min: 2, max: 16 });
+  checkWhole("rate", options.rate, { min: 1, max: 100_000 });
+  checkWhole("transfers", options.transfers, { min: 1, max: 1_000_000 });
   const signal = interruption();
-  const kept = options["keep-in"];
-  const net = kept ?? (await mkdtemp(join(tmpdir(), "sharper-failover-")));
-  const running: NodeProcess[] = [];
-  try {
-    const topology = await makeNetwork(net, { ...options, name: "failover" });
-    running.push(...(await startNodes(net, topology, { withParent: true })));
-    await allConnected(running, signal);
-    const run = await runAndKill({ net, topology, running, options, signal });
-    await stopNodes(running);
+  return withNetwork({ ...options, name: "failover" }, { keepIn: options["keep-in"], signal }, async (network) => {
+    const run = await runAndKill({ ...network, options });
+    await stopNodes(network.running);
     signal.throwIfAborted();
-    return report(options, { ...run, ...(await judge(net, run.watch)) });
-  } finally {
-    await stopNodes(running);
-    if (kept === undefined) await rm(net, { recursive: true, force: true });
-  }
+    return report(options, { ...run, ...(await judge(network.net, run.watch)) });
+  });
 }
 
-interface Scene {
-  readonly net: string;
-  readonly topology: Topology;
-  /** All processes that were started; the killed one stays in it. */
-  readonly running: NodeProcess[];
+interface Scene extends NetworkRun {
   readonly options: FailoverOptions;
-  readonly signal: AbortSignal;
 }
 
 async function runAndKill(scene: Scene) {
@@ -119,8 +103,7 @@ async function runAndKill(scene: Scene) {
     const killed = await firstPrimary(scene);
     watch.onKill();
     const killedAt = new Date().toISOString();
-    killed.child.kill("SIGKILL");
-    await once(killed.child, "exit");
+    await killNode(killed);
     await watch.until(() => watch.firstCommitMs !== undefined);
     await watch.until(() => watch.committed >= options.transfers);
     watch.finish();
@@ -224,9 +207,4 @@ function report(options: FailoverOptions, { watch, endings, killed, killedAt, vi
 
 function rounded(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-function checkNumber(name: string, value: number, { min, max }: { readonly min: number; readonly max: number }): void {
-  if (Number.isInteger(value) && value >= min && value <= max) return;
-  throw new CodedError("usage", `--${name} must be a whole number from ${min} to ${max}`);
 }

@@ -91,11 +91,24 @@ function connected(child: ChildProcess, { id }: NodeInfo): Promise<void> {
   return promise;
 }
 
+/** By itself or by a signal. */
+export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** SIGKILL; returns when it is gone. */
+export async function killNode({ info, child }: NodeProcess): Promise<void> {
+  if (hasEnded(child)) throw new CodedError("node-failed", `node ${info.id} has ended`);
+  const exit = once(child, "exit");
+  child.kill("SIGKILL");
+  await exit;
+}
+
 /** SIGTERM to all, SIGKILL to those that do not end within 5 s; returns when none is left. */
 export async function stopNodes(processes: readonly NodeProcess[]): Promise<void> {
   await Promise.all(
     processes.map(async ({ child }) => {
-      if (child.exitCode !== null || child.signalCode !== null) return;
+      if (hasEnded(child)) return;
       const exit = once(child, "exit");
       child.kill("SIGTERM");
       const guard = setTimeout(() => child.kill("SIGKILL"), STOP_MAX_MS);

@@ -1,5 +1,7 @@
 // Options that several commands have, so that they mean and say the same everywhere.
 
+import { CodedError } from "../types/codes.js";
+
 /** A number that must be given when the option is. */
 export const number = { type: "number", requiresArg: true } as const;
 
@@ -22,3 +24,14 @@ export const keepIn = {
   requiresArg: true,
   describe: "Make the network in this new folder and keep it",
 } as const;
+
+export interface Range {
+  readonly min: number;
+  readonly max: number;
+}
+
+/** Throws CodedError "usage". */
+export function checkWhole(name: string, value: number, { min, max }: Range): void {
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw new CodedError("usage", `--${name} must be a whole number from ${min} to ${max}`);
+}

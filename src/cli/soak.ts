@@ -14,7 +14,7 @@ import { showFinding, verifyLedgers } from "./ledger-verify.js";
 import { clientKeys, makeNetwork } from "./local-network.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
 import { allConnected, type NodeProcess, places, startNodes, stopNodes } from "./processes.js";
-import { number } from "./shared-options.js";
+import { checkWhole, number } from "./shared-options.js";
 import { type Sample, sampleOf, type Usage, usageOf } from "./soak-samples.js";
 
 interface SoakOptions extends CommonOptions {
@@ -56,9 +56,7 @@ export const command: CommandModule<object, SoakOptions> = {
 async function soak(options: SoakOptions): Promise<ExitCode> {
   const { minutes, clusters, model, rate } = options;
   if (!(minutes >= 1 && minutes <= 10_000)) throw new CodedError("usage", "--minutes must be from 1 to 10000");
-  if (!(Number.isInteger(clusters) && clusters >= 1 && clusters <= 16)) {
-    throw new CodedError("usage", "--clusters must be a whole number from 1 to 16");
-  }
+  checkWhole("clusters", clusters, { min: 1, max: 16 });
   const signal = interruption();
   const folder = await mkdtemp(join(tmpdir(), "sharper-soak-"));
   let processes: readonly NodeProcess[] = [];

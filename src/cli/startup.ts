@@ -18,7 +18,7 @@ import type { FailureModel, NodeInfo, Topology } from "../types/topology.js";
 import { freePorts } from "./local-network.js";
 import { writeHistory } from "./long-history.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printTable, runCommand } from "./output.js";
-import { places, readStatus, startNode, stopNodes } from "./processes.js";
+import { hasEnded, places, readStatus, startNode, stopNodes } from "./processes.js";
 import { keepIn, number } from "./shared-options.js";
 import { freshNetwork, writeNetwork } from "./topology.js";
 
@@ -123,7 +123,7 @@ async function measure(net: string, info: NodeInfo, signal: AbortSignal): Promis
         const taken = Math.round(performance.now() - begun);
         return { "started after ms": taken, "resident MB": Math.round(status.residentBytes / MEGABYTE) };
       }
-      if (child.exitCode !== null) throw new Error(`the node ended with code ${child.exitCode}`);
+      if (hasEnded(child)) throw new Error(`the node ended with code ${child.exitCode}`);
       await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, POLL_MS))]);
     }
   } finally {

@@ -2,8 +2,8 @@
 // warm-up counts for nothing but correctness: throughput and latencies are of the measured span alone, endings are
 // those of the whole run, since a failure is one whenever it happens. Times are milliseconds since the run's start.
 
-import { build, type Histogram } from "hdr-histogram-js";
 import type { Outcome } from "../client/sdk.js";
+import { Latencies, type LatencySummary } from "./latencies.js";
 
 /** One request that has ended. */
 export interface Ending {
@@ -13,16 +13,6 @@ export interface Ending {
   /** When it was started; in an open loop when it should have been, so that waiting for one's turn counts. */
   readonly startedMs: number;
   readonly endedMs: number;
-}
-
-export interface LatencySummary {
-  readonly count: number;
-  readonly meanMs: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
-  readonly p999Ms: number;
-  readonly maxMs: number;
 }
 
 export interface SeriesPoint {
@@ -56,17 +46,15 @@ export interface MeterProgress {
   readonly failed: number;
 }
 
-const MICROSECONDS = 1000;
-const LATENCY_MAX_US = 3_600_000_000; // an hour; longer ones count as that
 const SERIES_MAX = 86_400; // a day of seconds; then only the totals go on
 /** Endings that say nothing about the network's ability. */
 const expected: ReadonlySet<string> = new Set(["ok", "insufficient-funds"]);
 
 export class Meter {
   readonly #warmupMs: number;
-  readonly #intra = histogram();
-  readonly #cross = histogram();
-  readonly #second = histogram();
+  readonly #intra = new Latencies();
+  readonly #cross = new Latencies();
+  readonly #second = new Latencies();
   readonly #series: SeriesPoint[] = [];
   readonly #endings = new Map<string, number>();
   #current = { transfers: 0, requests: 0, failed: 0 };
@@ -88,9 +76,9 @@ export class Meter {
       this.#measured.requests++;
     }
     if (!wasExecuted(outcome)) return;
-    const latencyUs = Math.min(Math.max(1, Math.round((endedMs - startedMs) * MICROSECONDS)), LATENCY_MAX_US);
-    this.#second.recordValue(latencyUs);
-    if (startedMs >= this.#warmupMs) (cross ? this.#cross : this.#intra).recordValue(latencyUs);
+    const latencyMs = endedMs - startedMs;
+    this.#second.record(latencyMs);
+    if (startedMs >= this.#warmupMs) (cross ? this.#cross : this.#intra).record(latencyMs);
   }
 
   progress(nowMs: number): MeterProgress {
@@ -113,8 +101,8 @@ export class Meter {
       measuredMs,
       transfersPerSecond: perSecond(this.#measured.transfers),
       requestsPerSecond: perSecond(this.#measured.requests),
-      intra: summaryOf(this.#intra),
-      cross: summaryOf(this.#cross),
+      intra: this.#intra.summary(),
+      cross: this.#cross.summary(),
       series: this.#series,
       endings: Object.fromEntries([...this.#endings].sort(([a], [b]) => (a < b ? -1 : 1))),
       failedOtherThanByFunds: this.#failed(),
@@ -155,8 +143,8 @@ export class Meter {
   #closeSeconds(nowMs: number): void {
     const second = Math.min(Math.floor(nowMs / 1000), SERIES_MAX);
     while (this.#series.length < second) {
-      const p50Ms = this.#second.getValueAtPercentile(50) / MICROSECONDS;
-      const p99Ms = this.#second.getValueAtPercentile(99) / MICROSECONDS;
+      const p50Ms = this.#second.percentile(50);
+      const p99Ms = this.#second.percentile(99);
       this.#series.push({ second: this.#series.length, ...this.#current, p50Ms, p99Ms });
       this.#current = { transfers: 0, requests: 0, failed: 0 };
       this.#second.reset();
@@ -166,21 +154,4 @@ export class Meter {
 
 function wasExecuted(outcome: Outcome): boolean {
   return outcome.outcome === "committed" || (outcome.outcome === "rejected" && outcome.record !== undefined);
-}
-
-function histogram(): Histogram {
-  return build({ bitBucketSize: 32, numberOfSignificantValueDigits: 3, highestTrackableValue: LATENCY_MAX_US });
-}
-
-function summaryOf(of: Histogram): LatencySummary {
-  const at = (percentile: number) => of.getValueAtPercentile(percentile) / MICROSECONDS;
-  return {
-    count: of.totalCount,
-    meanMs: of.totalCount === 0 ? 0 : of.mean / MICROSECONDS,
-    p50Ms: at(50),
-    p95Ms: at(95),
-    p99Ms: at(99),
-    p999Ms: at(99.9),
-    maxMs: of.maxValue / MICROSECONDS,
-  };
 }

@@ -2,7 +2,7 @@
 // meter.ts's concern; here it is only laid out. Latencies are in milliseconds, rates in pieces per second.
 
 import type { LoadProgress, LoadResult } from "./driver.js";
-import type { LatencySummary } from "./meter.js";
+import type { LatencySummary } from "./latencies.js";
 
 /** What the run was asked to do, as it is kept beside the numbers. */
 export interface LoadConfig {

@@ -30,27 +30,19 @@ export class Timers<Name extends string> {
 
   /** What begins so and has fired before is due at once; that firing is not counted. */
   hasten(prefix: string, now: number): void {
-    for (const [name, timer] of [...this.#timers]) {
-      if (name.startsWith(prefix) && timer.firings > 0)
-        this.#set(name, { ...timer, due: Math.min(timer.due, now), firings: timer.firings - 1 });
-    }
+    this.#change(prefix, ({ due, firings }) => firings > 0 && { due: Math.min(due, now), firings: firings - 1 });
   }
 
   /** What begins so and has not fired is due after `delay` at the latest. */
   hurry(prefix: string, { now, delay }: { readonly now: number; readonly delay: number }): void {
-    for (const [name, timer] of [...this.#timers]) {
-      if (name.startsWith(prefix) && timer.firings === 0)
-        this.#set(name, { ...timer, due: Math.min(timer.due, now + delay) });
-    }
+    this.#change(prefix, ({ due, firings }) => firings === 0 && { due: Math.min(due, now + delay) });
   }
 
   /** What begins so has its first two firings no earlier than if it had been started with this delay. */
   slacken(prefix: string, delay: number): void {
-    for (const [name, timer] of [...this.#timers]) {
-      const { start, due, firings } = timer;
-      if (name.startsWith(prefix) && firings < 2)
-        this.#set(name, { ...timer, due: Math.max(due, start + delay * (firings + 1)) });
-    }
+    this.#change(prefix, ({ start, due, firings }) => {
+      return firings < 2 && { due: Math.max(due, start + delay * (firings + 1)) };
+    });
   }
 
   isRunning(name: Name): boolean {
@@ -86,6 +78,13 @@ export class Timers<Name extends string> {
   /** When the next tick is needed; undefined when nothing runs. May be early, never late. */
   get wakeAt(): number | undefined {
     return this.#timers.size === 0 ? undefined : this.#earliest;
+  }
+
+  #change(prefix: string, to: (timer: Timer) => Partial<Timer> | false): void {
+    for (const [name, timer] of [...this.#timers]) {
+      const changed = name.startsWith(prefix) && to(timer);
+      if (changed) this.#set(name, { ...timer, ...changed });
+    }
   }
 
   #set(name: Name, timer: Timer): void {
