@@ -1,8 +1,8 @@
 // Takes the state at a stable checkpoint from other nodes, piece by piece (protocol 6). First the list of the digests
 // of all pieces, which must lead to the state root that a quorum has signed; then the pieces that differ from what this
-// node has, each checked against the list. It stays with a source as long as that answers, since each holds states of
-// its own; when a source has gone on to a later state, so does this node, and keeps what has not changed. At last comes
-// the record of the checkpoint. One question is under way at a time.
+// node has, each checked against the list. It stays with a source as long as that is of use (yield.ts), since each
+// holds states of its own; when a source has gone on to a later state, so does this node, keeps what has not changed
+// and asks the next one. At last comes the record of the checkpoint. One question is under way at a time.
 
 import type { BlockContext } from "../cluster/block.js";
 import { checkpointOf } from "../cluster/checkpoint.js";
@@ -20,6 +20,7 @@ import type { Rejoined } from "./installer.js";
 import { type CheckedRecord, checkRecord } from "./records.js";
 import { Sources } from "./sources.js";
 import { isDigest, isPieceOf, rejoinedIn } from "./state-pieces.js";
+import { Yield } from "./yield.js";
 
 export interface StateFetcherOptions extends BlockContext {
   readonly self: NodeRef;
@@ -58,6 +59,8 @@ export class StateFetcher {
   /** Height of this node's view when it compared what it has with the list. */
   #comparedAt = 0;
   #source: NodeRef | undefined;
+  /** Of the source. */
+  #yield = new Yield();
   #asked: Asked | undefined;
   /** Numbers of pieces that are still wanted, ascending. */
   readonly #missing = new Map<Part, number[]>();
@@ -123,6 +126,7 @@ export class StateFetcher {
     if (this.#target === undefined) return;
     const peer = this.#source ?? this.#sources.next(tick);
     if (peer === undefined) return;
+    if (this.#source === undefined) this.#yield = new Yield();
     this.#source = peer;
     const { slot, height } = this.#target.checkpoint;
     const part = this.#list === undefined ? "list" : PARTS.find((each) => (this.#missing.get(each)?.length ?? 0) > 0);
@@ -168,6 +172,8 @@ export class StateFetcher {
         (piece, i) => piece.number === asked.pieces[i] && isPieceOf(this.#list, message.part, piece),
       );
     if (!isRight) return this.#wrong(from, tick);
+    // These pieces are good all the same.
+    if (!this.#yield.onPieces(asked.pieces.length, message.pieces)) this.#fail(from, tick);
     return { kind: "pieces", part: message.part, pieces: message.pieces };
   }
 
@@ -205,6 +211,10 @@ export class StateFetcher {
     }
     const rejoined = rejoinedIn(list, this.#options.self.cluster);
     if (rejoined === undefined) return this.#wrong(from, tick);
+    const kind = this.#yield.onList(slot);
+    if (kind === "again") return this.#wrong(from, tick);
+    // Another one can give as much of the later state, and may hold it to the end.
+    if (kind === "further") this.#source = undefined;
     this.#target = { checkpoint, certificate: list.certificate };
     this.#rejoined = rejoined;
     this.#compare(list);

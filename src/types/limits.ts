@@ -60,6 +60,7 @@ export const limits = {
   positionsPerChunk: 2048, // places of blocks in one piece of the state: 96 KiB, 10 ms to read
   statePiecesMax: 4096, // pieces that one question may name: every bucket of accounts
   stateAnswerBytesMax: 1 << 18, // of one answer, unless a single piece needs more: 5 ms at both ends
+  shortAnswersMax: 4, // of a source of a state, that together are less than one may be: of an honest one two are more
   pieceEveryMs: 50, // between an answer and the next question: 5 MB/s, and a tenth of a source's time at most
   stateSlicesMax: 1024, // seconds within which unexpired ids may expire, and then some
   stateDigestsBytesMax: 2 << 20, // of the list of one part's pieces: 128 million blocks, and below a frame

@@ -122,14 +122,23 @@ describe.each(["crash", "byzantine"] as const)("a %s source", (model) => {
     await expectAwake(network, sleeper, "a silent source");
   });
 
-  test("that gives one record at a time is no liar, and holds nobody up", async () => {
+  test("that gives one record at a time is no liar, and holds nobody up: others are asked in turn", async () => {
     const { network, sleeper } = world;
     bend(network, "c1n0", ({ from, items }) => {
       const isBare = items[0]?.block.length === 0;
       return isBare ? { from: from + items.length - 1, items: items.slice(-1) } : { from, items: items.slice(0, 1) };
     });
+    const asked: string[] = [];
+    network.onDelivered = ({ kind, receiver }) => {
+      if (kind === "fetch-records") asked.push(receiver);
+    };
     await network.run(20);
+    network.onDelivered = () => undefined;
     await expectAwake(network, sleeper, "one at a time");
+    // Nobody is asked twice before the others were asked.
+    const others = network.nodesOf(1).length - 1;
+    expect(asked.filter((name) => name === "c1n0").length).toBeLessThanOrEqual(Math.ceil(asked.length / others));
+    expect(asked.length).toBeGreaterThan(others);
     expect(sleeper.notes.filter(({ kind }) => kind === "rejected")).toEqual([]);
   });
 });
