@@ -44,6 +44,11 @@ export class Backfill {
     return this.#asked !== undefined;
   }
 
+  /** Others may be asked for new records meanwhile, and one that says nothing must not keep those away. */
+  awaits({ node }: NodeRef): boolean {
+    return this.#asked?.node === node;
+  }
+
   /** The next piece. Whoever has not answered the last one is left out. */
   ask(tick: number, send: Send[]): void {
     if (this.#missing === undefined) return;

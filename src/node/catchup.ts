@@ -180,7 +180,7 @@ export class CatchUp {
 
   #onRecords(verified: Verified<Records>, now: Now, out: Effects): void {
     if (this.#taker.wantsRecord) return this.#taker.onRecords(verified, now);
-    if (this.#backfill.isWaiting) return this.#backfill.onRecords(verified, now.tick, out);
+    if (this.#backfill.awaits(verified.from)) return this.#backfill.onRecords(verified, now.tick, out);
     const target = this.#fetcher.target;
     const records = this.#fetcher.onRecords(verified, now, out);
     if (target === undefined || this.#fetcher.isWaiting) return;

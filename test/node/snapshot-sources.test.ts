@@ -5,11 +5,11 @@ import { describe, expect, test } from "vitest";
 import { snapshotKey } from "../../src/ledger/keys.js";
 import { limits } from "../../src/types/limits.js";
 import { carriage } from "../../src/types/message.js";
-import { envelopeSchema, fetchStateSchema, stateSchema } from "../../src/types/schema.js";
+import { envelopeSchema, fetchRecordsSchema, fetchStateSchema, stateSchema } from "../../src/types/schema.js";
 import { reEnvelope } from "../support/forge.js";
 import type { TestNode } from "../support/network.js";
 import { asleep, caughtUp, cutOff, expectAwake, payMixed, stableSlot } from "../support/sleep.js";
-import { bend, byState, changeLimits, expectWhole, inList, type State, wake } from "../support/snapshots.js";
+import { bend, byState, changeLimits, expectWhole, inList, type State, wake, ways } from "../support/snapshots.js";
 
 // Any gap is worth a question, pieces are small, and old records come in many answers.
 Object.assign(limits, {
@@ -140,6 +140,33 @@ describe("a source", () => {
     expect(byState(sleeper)).toBe(0);
     expect(caughtUp(sleeper)).toBe(1);
     await expectAwake(network, sleeper, "by records");
+  });
+
+  test("that says nothing to a question for old records keeps no new ones from a node that falls behind", async () => {
+    const [network, sleeper] = await asleep(["byzantine", "byzantine"], 2);
+    await wake(network, sleeper);
+    let silent = "";
+    let isCut = false;
+    let isOver = false;
+    // Nobody answers a question for old records, and whoever got the last one answers none for new ones either.
+    network.drop = ({ sender, receiver, kind, bytes }) => {
+      if (kind !== "fetch-records" || isOver) return isCut && [sender, receiver].includes(sleeper.name);
+      const { downwards } = fetchRecordsSchema.decode(envelopeSchema.decode(bytes).body);
+      if (downwards) silent = receiver;
+      return isCut || receiver === silent;
+    };
+    await network.run(10);
+    expect(byState(sleeper)).toBe(1);
+    expect(silent).not.toBe("");
+    isCut = true;
+    payMixed(network, 2 * limits.checkpointSlots);
+    isCut = false;
+    changeLimits({ catchUpAtOnceMax: 1024 });
+    payMixed(network, 1);
+    await network.run(20);
+    expect(ways(sleeper)).toEqual(["state", "records"]);
+    isOver = true;
+    await expectWhole(network, sleeper, "behind again");
   });
 
   test("holds the state of a node in the middle, and lets go of it when nobody asks", async () => {
