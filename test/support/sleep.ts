@@ -51,8 +51,9 @@ export function cutOff(network: TestNetwork, name: string): void {
 export async function asleep(
   models: readonly FailureModel[],
   checkpoints = 3,
+  accounts = 400,
 ): Promise<readonly [TestNetwork, TestNode]> {
-  const network = await TestNetwork.create({ models });
+  const network = await TestNetwork.create({ models, accounts });
   const sleeper = network.nodesOf(1).at(-1) as TestNode;
   payMixed(network, 8);
   await network.run(5);
