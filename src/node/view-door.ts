@@ -50,9 +50,11 @@ export function checkViewContent(message: ViewMessage, context: CertificateConte
 }
 
 /** A quorum of different nodes' signed VIEW-CHANGEs of this very view. */
-function isJustified({ cluster, view, changes, rejoins }: NewView, context: CertificateContext): boolean {
+function isJustified(opening: NewView, context: CertificateContext): boolean {
+  const { cluster, view, changes, rejoins, stable, decided } = opening;
   if (changes.length === 0) return true;
-  if (rejoins.length > 0) return false;
+  // What a crash primary says itself would prove nothing here, and a restart takes a stored opening at its word.
+  if (rejoins.length > 0 || decided.length > 0 || stable !== undefined) return false;
   const counted = new Set(countedReports(changes.map(({ message }) => message)));
   const isOver = (message: ViewChange) => !counted.has(message);
   const quorum = quorumOf(context.members.clusterOf(cluster));

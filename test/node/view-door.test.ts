@@ -12,7 +12,16 @@ import { type ClusterId, type Entry, NO_SEQUENCE, sequenceOf } from "../../src/t
 import { limits, viewChangeBytesMax } from "../../src/types/limits.js";
 import { carriage, type Message, type NodeMessage, type Prepared, type ViewChange } from "../../src/types/message.js";
 import type { Statement } from "../../src/types/schema.js";
-import { certificateOf, injectAs, nextEntry, paymentBlock, reEnvelope, sealAs, signedOf } from "../support/forge.js";
+import {
+  certificateOf,
+  changeOf,
+  injectAs,
+  nextEntry,
+  paymentBlock,
+  reEnvelope,
+  sealAs,
+  signedOf,
+} from "../support/forge.js";
 import { TestNetwork } from "../support/network.js";
 import { ZERO } from "../support/refusals.js";
 
@@ -32,11 +41,6 @@ function preparedAt(network: TestNetwork, slot: number): Prepared {
   const entry = nextEntry(network, 1, block.digest, { slot });
   const proposal = said(network, 0, { kind: "propose", entry, node: 0, previous: entry.sequence, block });
   return { entry, proof: [proposal, ...acceptsOf(network, entry, [0, 1, 2])] };
-}
-
-function changeOf(change: Partial<ViewChange> = {}): ViewChange {
-  const none = { incarnation: 0, rejoins: [], stable: undefined, decided: [], prepared: [] };
-  return { kind: "view-change", cluster: CLUSTER, node: 0, view: 1, ...none, ...change };
 }
 
 /** The door's codes of a VIEW-CHANGE that the old primary sends to the new one. */

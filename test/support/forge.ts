@@ -15,7 +15,7 @@ import {
   type Sequence,
   sequenceOf,
 } from "../../src/types/ids.js";
-import type { Commit, Message } from "../../src/types/message.js";
+import type { Commit, Message, ViewChange } from "../../src/types/message.js";
 import { type Certificate, envelopeSchema, type Operation, type Signed } from "../../src/types/schema.js";
 import { contentOf } from "./inspect.js";
 import { type RequestOptions, START, type TestNetwork } from "./network.js";
@@ -101,6 +101,12 @@ export function commitOf(entry: Entry, node: number, more: readonly Entry[] = []
 export function certificateOf(network: TestNetwork, entry: Entry, nodes: readonly number[]): Certificate {
   const commits = nodes.map((node) => signedOf(network, `c${entry.cluster}n${node}`, commitOf(entry, node)));
   return { cluster: entry.cluster, commits };
+}
+
+/** A VIEW-CHANGE of the first node of cluster 1 for view 1, with nothing to report. */
+export function changeOf(change: Partial<ViewChange> = {}): ViewChange {
+  const none = { incarnation: 0, rejoins: [], stable: undefined, decided: [], prepared: [] };
+  return { kind: "view-change", cluster: 1 as ClusterId, node: 0, view: 1, ...none, ...change };
 }
 
 export function signedOf(network: TestNetwork, from: string, message: Message): Signed {
