@@ -16,8 +16,11 @@ import { Stage } from "./stage.js";
 const deserved: Readonly<Record<VillainClientName, readonly string[]>> = {
   "double-spend": ["ok", "insufficient-funds"],
   "double-id": ["ok", "id-reused"],
-  "show-few": ["ok"],
-  "wrong-accounts": ["not-owner", "unknown-account", "unbalanced", "zero-amount"],
+  "show-few": ["ok", "wrong-cluster"],
+  "wrong-accounts": [
+    ...["not-owner", "unknown-account", "account-exists", "unbalanced", "zero-amount", "amount-overflow"],
+    ...["malformed", "mixed-clusters", "wrong-cluster"],
+  ],
   storm: ["ok"],
   "reuse-id": ["ok", "id-reused"],
   "wrong-time": ["expired", "valid-too-long", "ok"],

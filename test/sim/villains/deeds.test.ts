@@ -12,10 +12,13 @@ import { type VillainName, villains } from "../../../src/sim/villains/all.js";
 import { counterOf, type Digest, type Entry, type PublicKey, sequenceOf } from "../../../src/types/ids.js";
 import { limits } from "../../../src/types/limits.js";
 import { carriage, type NodeMessage, type Verified } from "../../../src/types/message.js";
+import type { TestNode } from "../../support/network.js";
 import { inventions, kindOf, omissions, Stage } from "./stage.js";
 
 const NO_DIGEST = "0".repeat(64) as Digest;
 const SEEDS = [1, 2, 3, 4];
+/** In which a primary that forges what it says forges its NEW-VIEW, too, each in another way. */
+const FORGED_OPENINGS = [16, 24, 40];
 
 async function play(make: MakeVillain, seed: number, rounds = 2): Promise<Stage> {
   const stage = await Stage.create(seed, { models: ["byzantine", "byzantine"] });
@@ -200,6 +203,30 @@ describe("each villain does what its name says", () => {
       }
     }
     expect(kinds.size).toBeGreaterThanOrEqual(5);
+  });
+
+  test("forge: as the primary of a new view NEW-VIEWs, which others refuse at the door and after it", async () => {
+    const codes = new Set<string>();
+    for (const seed of FORGED_OPENINGS) {
+      const stage = await Stage.create(seed, { models: ["byzantine", "byzantine"] });
+      await stage.cast("c1n1", villains.forge);
+      stage.pay(6);
+      stage.pass(300);
+      const [first, , ...others] = stage.network.nodesOf(1);
+      for (const { replica, inbox } of [first as TestNode, ...others]) {
+        replica.coordinator.suspect();
+        inbox.push({ kind: "tick" });
+      }
+      stage.pass(3000);
+      const kinds = inventions(stage.scenes).map(({ envelope }) => kindOf(envelope));
+      expect(kinds, `seed ${seed}`).toContain("new-view");
+      for (const { rejected, notes } of stage.network.nodesOf(1)) {
+        for (const { code, kind } of rejected) if (kind === "new-view") codes.add(code);
+        for (const note of notes) if (note.kind === "rejected" && note.message === "new-view") codes.add(note.code);
+      }
+      await stage.expectAgreement();
+    }
+    expect([...codes].sort()).toEqual(["bad-certificate", "bad-new-view", "malformed"]);
   });
 
   test("misinform: RESULTs, COMMITTEDs and REPLYs that its replica did not give", async () => {
