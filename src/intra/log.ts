@@ -1,7 +1,6 @@
 // One cluster's log as one node sees it: slots, the primary's choices, the node's own accepts, what is decided
 // (protocol 2, 2.3). The voting rules that Paxos and PBFT share are here and nowhere else; how votes travel and when
-// they decide is theirs. A node never contradicts what this object recorded, so every change of a slot is durable
-// before it is spoken.
+// they decide is theirs. What is recorded here is never contradicted, so it is durable before it is spoken.
 
 import { NO_CHECKPOINT, type StablePoint } from "../cluster/checkpoint.js";
 import { sameEntry } from "../cluster/quorum.js";
@@ -39,6 +38,7 @@ export class Log {
   last: Slot = 0;
   /** The largest slot with all slots up to it decided (F in 3.3). */
   frontier: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
+  lastChoice: { readonly slot: Slot; readonly sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
   readonly #noOp: Digest;
   /** Known without being told, and never forgotten: every slot may hold the no-op. */
   readonly #noOpBody: Body;
@@ -47,7 +47,6 @@ export class Log {
   /** Blocks accepted in round 1 or decided; no-ops are not remembered. */
   readonly #placed = new Map<Digest, Entry>();
   readonly #selfPlaced = new Map<Digest, Entry>();
-  #lastChoice: { slot: Slot; sequence: Sequence } = { slot: 0, sequence: NO_SEQUENCE };
   #lastSelfSequence: Sequence = NO_SEQUENCE;
   #base: StablePoint = NO_CHECKPOINT;
   #finalCounter = 0;
@@ -67,12 +66,8 @@ export class Log {
     return this.isOpen && this.frontier.slot >= this.top;
   }
 
-  get lastChoice(): { readonly slot: Slot; readonly sequence: Sequence } {
-    return this.#lastChoice;
-  }
-
   get hasRoom(): boolean {
-    return this.#lastChoice.slot < this.#base.slot + limits.windowSlots;
+    return this.lastChoice.slot < this.#base.slot + limits.windowSlots;
   }
 
   /** The slot's state; undefined when it was forgotten or lies too far ahead (slotsAheadMax). */
@@ -242,12 +237,12 @@ export class Log {
       if (dropBelow(view, state)) changed.push(state.slot);
     }
     for (const [digest, { slot }] of this.#placed) if (!this.#isDecidedAt(slot, digest)) this.#placed.delete(digest);
-    this.#lastChoice = this.#base.slot > low.slot ? this.#base : low;
+    this.lastChoice = this.#base.slot > low.slot ? this.#base : low;
     this.last = this.#base.slot;
     for (const { slot, decided } of this.#slots.values()) {
       if (decided === undefined) continue;
       this.#reach(slot);
-      if (slot > this.#lastChoice.slot) this.#lastChoice = decided.entry;
+      if (slot > this.lastChoice.slot) this.lastChoice = decided.entry;
     }
     this.#reach(top);
     for (const { entry } of entries) {
@@ -276,7 +271,7 @@ export class Log {
   choose(state: SlotState, entry: Entry): void {
     state.choice = entry;
     this.#reach(entry.slot);
-    if (entry.slot > this.#lastChoice.slot) this.#lastChoice = { slot: entry.slot, sequence: entry.sequence };
+    if (entry.slot > this.lastChoice.slot) this.lastChoice = { slot: entry.slot, sequence: entry.sequence };
   }
 
   accept(state: SlotState, entry: Entry): void {
@@ -298,7 +293,7 @@ export class Log {
   selfAssign(digest: Digest, hint: Sequence): { readonly state: SlotState; readonly entry: Entry } | undefined {
     const state = this.slot(this.last + 1);
     if (state === undefined) return undefined;
-    const floor = Math.max(this.#lastChoice.sequence, this.#lastSelfSequence) as Sequence;
+    const floor = Math.max(this.lastChoice.sequence, this.#lastSelfSequence) as Sequence;
     const sequence = this.nextSequence(floor, hint);
     const entry: Entry = { cluster: this.cluster, view: this.view, round: 0, slot: state.slot, sequence, digest };
     this.recordSelfAssigned(state, entry);
@@ -322,7 +317,7 @@ export class Log {
     state.decided = decided;
     if (!this.isNoOp(entry.digest)) this.#placed.set(entry.digest, entry);
     this.#reach(entry.slot);
-    if (entry.slot > this.#lastChoice.slot) this.#lastChoice = { slot: entry.slot, sequence: entry.sequence };
+    this.#follow(entry);
     this.#advance();
     return true;
   }
@@ -342,10 +337,16 @@ export class Log {
     }
     if (slot > this.#base.slot) this.#base = stable;
     if (slot > this.frontier.slot) this.frontier = { slot, sequence };
-    if (slot > this.#lastChoice.slot) this.#lastChoice = { slot, sequence };
+    this.#follow(stable);
     this.#reach(slot);
     this.#advance();
     return forgotten;
+  }
+
+  /** A decision of a later view, which a primary that was cut off does not know of, may lie below its choices (2.3). */
+  #follow({ slot, sequence }: Pick<Entry, "slot" | "sequence">): void {
+    if (slot <= this.lastChoice.slot) return;
+    this.lastChoice = { slot, sequence: Math.max(sequence, this.lastChoice.sequence) as Sequence };
   }
 
   #forgetBlock({ digest, slot }: Entry): void {

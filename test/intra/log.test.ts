@@ -70,6 +70,16 @@ describe("sequences (2)", () => {
     expect(log.nextSequence(sequenceOf(5, ONE), NO_SEQUENCE)).toBe(sequenceOf(21, ONE));
   });
 
+  test("a primary chooses above its own choices also after what a later view decided below them", () => {
+    const log = logOf(entryOf(1, 7, "a"), entryOf(2, 8, "b"));
+    decide(log, { ...entryOf(3, 5, "c"), view: 2 });
+    expect(log.lastChoice).toEqual({ slot: 3, sequence: sequenceOf(8, ONE) });
+    log.forget(stableAt(4, sequenceOf(6, ONE)));
+    expect(log.lastChoice).toEqual({ slot: 4, sequence: sequenceOf(8, ONE) });
+    decide(log, { ...entryOf(5, 9, "d"), view: 2 });
+    expect(log.lastChoice).toEqual({ slot: 5, sequence: sequenceOf(9, ONE) });
+  });
+
   test("the initiator's counter counts as long as it is within the allowed jump", () => {
     const log = logOf();
     const previous = sequenceOf(5, ONE);
