@@ -166,12 +166,12 @@ function rowOf(profile: string, results: readonly TimedResult[]) {
     transfers: sum((result) => result.transfers),
     messages: sum((result) => result.messages),
     virtual_hours: Number((virtualMs / 3_600_000).toFixed(2)),
-    // Of one thread.
+    // Of one thread, by its CPU time.
     times_real_time: Math.round(
       virtualMs /
         Math.max(
           1,
-          sum((result) => result.elapsedMs),
+          sum((result) => result.computedMs),
         ),
     ),
   };
