@@ -1,6 +1,7 @@
 // `sharper failover`: a network on this machine under a steady load, and the primary of its first cluster killed with
 // SIGKILL (protocol 5). Measures how long that cluster commits nothing and whether the others notice, starts the killed
-// node again, and looks in the ledgers for everything that clients were told. All phases end by what clients hear.
+// node again, and looks in the ledgers for everything that clients were told. All phases end by what clients hear. Both
+// figures are judged.
 
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -9,6 +10,7 @@ import { runLoad } from "../load/run.js";
 import { CodedError } from "../types/codes.js";
 import type { FailureModel, Topology } from "../types/topology.js";
 import { lostOf } from "./acknowledged.js";
+import { failoverVerdict } from "./failover-verdict.js";
 import { LoadWatch } from "./failover-watch.js";
 import { openLedgers } from "./ledger-data.js";
 import { showFinding, verifyLedgers } from "./ledger-verify.js";
@@ -33,6 +35,8 @@ interface FailoverOptions extends CommonOptions {
   readonly rate: number;
   readonly cross: number;
   readonly transfers: number;
+  readonly "max-ms": number;
+  readonly kept: number;
   readonly "keep-in"?: string | undefined;
 }
 
@@ -51,8 +55,13 @@ export const command: CommandModule<object, FailoverOptions> = {
       .option("rate", { ...number, default: 150, describe: "Requests started per second in the whole network" })
       .option("cross", { ...number, default: 0.1, describe: "Share of cross-shard requests, 0 to 1" })
       .option("transfers", { ...number, default: 400, describe: "The cluster commits so many before and after" })
+      .option("max-ms", { ...number, default: 2000, describe: "The cluster commits again after so long at most" })
+      .option("kept", { ...number, default: 0.9, describe: "The others keep this share of transfers/s at least" })
       .option("keep-in", keepIn)
-      .epilogue("Exit code 1 if anything that a client was told is lost, or the ledgers are inconsistent.")
+      .epilogue(
+        "Exit code 1 if anything that a client was told is lost, the ledgers are inconsistent, or --max-ms or " +
+          "--kept is missed; the last lines say which.",
+      )
       .example("$0 failover --model crash", "Three clusters of three nodes"),
   handler: (options) => runCommand(options, () => failover(options)),
 };
@@ -61,6 +70,8 @@ async function failover(options: FailoverOptions): Promise<ExitCode> {
   checkWhole("clusters", options.clusters, { min: 2, max: 16 });
   checkWhole("rate", options.rate, { min: 1, max: 100_000 });
   checkWhole("transfers", options.transfers, { min: 1, max: 1_000_000 });
+  checkWhole("max-ms", options["max-ms"], { min: 1, max: LOAD_MAX_MS });
+  if (!(options.kept >= 0 && options.kept <= 1)) throw new CodedError("usage", "--kept must be within 0 and 1");
   const signal = interruption();
   return withNetwork({ ...options, name: "failover" }, { keepIn: options["keep-in"], signal }, async (network) => {
     const run = await runAndKill({ ...network, options });
@@ -168,17 +179,19 @@ type Findings = Awaited<ReturnType<typeof runAndKill>> & Awaited<ReturnType<type
 
 function report(options: FailoverOptions, { watch, endings, killed, killedAt, view, audit, lost }: Findings): ExitCode {
   const { before, after } = watch.othersPerSecond;
-  const problems = [...lost, ...audit.findings.map(showFinding)];
-  for (const { node, behind } of audit.nodes) if (behind > 0) problems.push(`node ${node} is ${behind} records behind`);
-  const verdict = problems.length === 0 ? "CONSISTENT" : "INCONSISTENT";
+  const firstCommitMs = watch.firstCommitMs ?? Number.NaN;
+  const findings = [...lost, ...audit.findings.map(showFinding)];
+  for (const { node, behind } of audit.nodes) if (behind > 0) findings.push(`node ${node} is ${behind} records behind`);
+  const measured = { firstCommitMs, othersKept: after / before };
+  const { verdict, problems } = failoverVerdict(findings, measured, { maxMs: options["max-ms"], kept: options.kept });
   const figures = {
     killed,
     killedAt,
-    firstCommitMs: Math.round(watch.firstCommitMs ?? Number.NaN),
+    firstCommitMs: Math.round(firstCommitMs),
     view,
     othersBefore: rounded(before),
     othersAfter: rounded(after),
-    othersKept: rounded(after / before),
+    othersKept: rounded(measured.othersKept),
     othersPauseMs: Math.round(watch.othersPauseMs),
     acknowledged: watch.acknowledged.length,
     lost: lost.length,
@@ -193,6 +206,7 @@ function report(options: FailoverOptions, { watch, endings, killed, killedAt, vi
         view,
         "others before (intra/s)": figures.othersBefore,
         "others after (intra/s)": figures.othersAfter,
+        "others keep (%)": rounded(100 * measured.othersKept),
         "others' longest pause (ms)": figures.othersPauseMs,
         acknowledged: figures.acknowledged,
         unknown: figures.unknown,

@@ -46,6 +46,11 @@ const commands: readonly CommandEntry[] = [
     load: () => (process.argv.includes("--scale") ? import("./simulate-scale.js") : import("./simulate.js")),
   },
   {
+    name: "crashes",
+    describe: "Crash a simulated node at every boundary between two effects of a run",
+    load: () => import("./crashes.js"),
+  },
+  {
     name: "fuzz",
     describe: "Throw mutated inputs at every entrance, and look for what breaks",
     load: () => import("./fuzz.js"),

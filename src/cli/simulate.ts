@@ -11,8 +11,9 @@ import { type RunResult, run } from "../sim/run.js";
 import { CodedError } from "../types/codes.js";
 import { limits } from "../types/limits.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";
-import { runSeeds } from "./simulate-pool.js";
+import { progressLine } from "./progress-line.js";
 import type { TimedResult } from "./simulate-worker.js";
+import { runTasks } from "./worker-pool.js";
 
 interface SimulateOptions extends CommonOptions {
   readonly seeds: string;
@@ -30,7 +31,6 @@ export const command: CommandModule<object, SimulateOptions> = {
 };
 
 const REASONS_MAX = 8;
-const PROGRESS_EVERY_MS = { terminal: 200, other: 15_000 } as const;
 
 function simulateOptions(program: Argv<object>): Argv<SimulateOptions> {
   return program
@@ -66,16 +66,17 @@ async function simulate(options: SimulateOptions): Promise<ExitCode> {
   if (!Number.isInteger(jobs) || jobs < 1) throw new CodedError("usage", `--jobs is ${jobs}; it must be 1 or more`);
   if (options.trace !== undefined) return traceOne(wishes, options.trace);
   const results: TimedResult[] = [];
-  const progress = progressLine(wishes.length);
+  const progress = progressLine("seeds", wishes.length);
   const signal = interruption();
   try {
-    await runSeeds({
-      seeds: wishes,
+    await runTasks<PlanWishes, TimedResult>({
+      module: new URL("simulate-worker.js", import.meta.url),
+      tasks: wishes,
       jobs: Math.min(jobs, wishes.length),
       signal,
       onResult: (result) => {
         results.push(result);
-        progress.show(result);
+        progress.show(result.verdict !== "PASS");
       },
     });
   } finally {
@@ -165,38 +166,13 @@ function rowOf(profile: string, results: readonly TimedResult[]) {
     transfers: sum((result) => result.transfers),
     messages: sum((result) => result.messages),
     virtual_hours: Number((virtualMs / 3_600_000).toFixed(2)),
-    // Of one thread.
+    // Of one thread, by its CPU time.
     times_real_time: Math.round(
       virtualMs /
         Math.max(
           1,
-          sum((result) => result.elapsedMs),
+          sum((result) => result.computedMs),
         ),
     ),
-  };
-}
-
-/** On a terminal one line that changes, elsewhere a new one from time to time. */
-function progressLine(total: number) {
-  const { isTTY } = process.stderr;
-  const everyMs = isTTY ? PROGRESS_EVERY_MS.terminal : PROGRESS_EVERY_MS.other;
-  const started = performance.now();
-  let shownAt = started;
-  let done = 0;
-  let failures = 0;
-  return {
-    show({ verdict }: RunResult): void {
-      done++;
-      if (verdict !== "PASS") failures++;
-      const now = performance.now();
-      if (now - shownAt < everyMs) return;
-      shownAt = now;
-      const speed = (done / ((now - started) / 1000)).toFixed(1);
-      const line = `seeds ${done}/${total}, failures ${failures}, ${speed} seeds/s`;
-      process.stderr.write(isTTY ? `\r\u001b[K${line}` : `${line}\n`);
-    },
-    end(): void {
-      if (isTTY) process.stderr.write("\r\u001b[K");
-    },
   };
 }

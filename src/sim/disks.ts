@@ -2,9 +2,11 @@
 // at a time have forgotten or lie; one counts until it takes part again. Sometimes its operator knows, and recovers
 // it; sometimes it is just started again, and must find out.
 
-import { signedStart } from "../cluster/start.js";
-import { startKey } from "../ledger/keys.js";
-import { bootOf, rejoinWrite } from "../node/boot.js";
+import { quorumOf } from "../cluster/quorum.js";
+import { compareMarks, signedStart } from "../cluster/start.js";
+import { heardKey, heardSchema, startKey } from "../ledger/keys.js";
+import { type Boot, bootOf, rejoinWrite } from "../node/boot.js";
+import type { Mark } from "../types/message.js";
 import { signedSchema } from "../types/schema.js";
 import type { Draw } from "./draw.js";
 import type { SimHost } from "./host.js";
@@ -33,20 +35,28 @@ export function loseTail(hosts: readonly SimHost[], draw: Draw): DiskFault | und
   return { what: `${host.name}, ${count} writes`, heal: () => comeBack(host) };
 }
 
-/** The disk as it is now comes back when that heals. */
+/**
+ * The disk as it is now comes back when that heals. Half of the nodes start once more in between, so that their peers
+ * know of a later start than the copy does; of the others they may have heard what was said since.
+ */
 export function keepOldDisk(hosts: readonly SimHost[], draw: Draw): DiskFault | undefined {
   const host = pickFrom(hosts, draw);
   if (host === undefined) return undefined;
   const past = host.store.rows();
-  const boot = bootOf(host.store);
-  const isKnown = draw.chance(0.5);
+  const copy = { boot: bootOf(host.store), mark: host.running?.replica.coordinator.engine.mark };
+  const isKnown = draw.chance(0.3);
+  const startsAgain = draw.chance(0.5);
+  if (startsAgain) {
+    host.crash();
+    host.restart();
+  }
   const heal = () => {
     if (!mayForget(host, hosts)) return;
-    if (isKnown || !isNoticed(host, hosts, boot.boot)) recover(host);
+    if (isKnown || !mustBeNoticed(copy, host, hosts)) recover(host);
     else host.lose("unaware", (disk) => disk.replace(past.map(([key, value]) => ({ key, value }))));
     comeBack(host);
   };
-  return { what: `${host.name} from boot ${boot.boot}`, heal };
+  return { what: `${host.name} from boot ${copy.boot.boot}`, heal };
 }
 
 /** What `sharper node recover` does: a new folder that knows what it is. */
@@ -65,19 +75,37 @@ function mayForget(host: SimHost, hosts: readonly SimHost[]): boolean {
   return host.isCorrect && host.amnesia === undefined && faulty.length < host.cluster.faults;
 }
 
+interface Copy {
+  readonly boot: Boot;
+  /** How far the node had spoken when it was made, or further; undefined: that is not known. */
+  readonly mark: Mark | undefined;
+}
+
 /**
- * Will whoever answers know that the copy is old? All must know of a later start, since in a crash cluster a single
- * answer may have to do (docs/protocol.md, Known limits).
+ * Must the node find out that its disk is this copy? By the rules of START it must if those who would take it for the
+ * newest are too few to answer for it, also when others lose what they know meanwhile: then nobody's silence helps it.
+ * Where they are enough, it depends on who is down and who is slow (docs/protocol.md, Known limits).
  */
-function isNoticed(host: SimHost, hosts: readonly SimHost[], boot: number): boolean {
-  const { incarnation, boot: last } = bootOf(host.store);
+function mustBeNoticed(copy: Copy, host: SimHost, hosts: readonly SimHost[]): boolean {
   const others = hosts.filter(({ ref }) => ref.cluster === host.ref.cluster && ref.node !== host.ref.node);
-  return others.every(({ store, isCorrect }) => {
-    const row = store.get(startKey(host.ref.node));
-    const held = row === undefined ? undefined : signedStart(signedSchema.decode(row))?.start;
-    if (!isCorrect || held === undefined) return false;
-    return last > boot && held.incarnation === incarnation && held.boot === last;
-  });
+  const unaware = others.filter((other) => !knowsBetter(other, { copy, host }));
+  const othersLost = host.cluster.faults - 1;
+  return unaware.length + othersLost < quorumOf(host.cluster) - 1;
+}
+
+/** By what it has on its own disk, since it may start again before it is asked. */
+function knowsBetter(
+  { store, isCorrect, amnesia }: SimHost,
+  { copy, host }: { readonly copy: Copy; readonly host: SimHost },
+): boolean {
+  if (!isCorrect || amnesia !== undefined) return false;
+  const row = store.get(startKey(host.ref.node));
+  const start = row === undefined ? undefined : signedStart(signedSchema.decode(row))?.start;
+  const { incarnation, boot } = copy.boot;
+  if (start !== undefined && (start.incarnation - incarnation || start.boot - boot) > 0) return true;
+  const heard = store.get(heardKey());
+  const mark = heard === undefined ? undefined : heardSchema.decode(heard).marks[host.ref.node];
+  return mark !== undefined && copy.mark !== undefined && compareMarks(mark, copy.mark) > 0;
 }
 
 function comeBack(host: SimHost): void {
