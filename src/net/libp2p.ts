@@ -300,7 +300,7 @@ function prepared(connection: MultiaddrConnection): false {
 }
 
 /** libp2p's own log lines are for its developers; what matters of them reaches the handlers. */
-const silence: Logger = Object.assign(() => undefined, {
+export const silence: Logger = Object.assign(() => undefined, {
   error: () => undefined,
   trace: () => undefined,
   enabled: false,

@@ -127,6 +127,7 @@ export const limits = {
   handshakesMax: 64, // connections that are not yet authenticated
   handshakeTimeoutMs: 10_000, // an unauthenticated connection may live so long
   dialTimeoutMs: 5000, // socket, handshake and protocol choice together, also on a busy machine
+  knockTimeoutMs: 1000, // of a start, for somebody to answer at the node's own address, where packets may vanish
   dialBackoffMinMs: 50, // before the second attempt; doubles from there
   dialBackoffMaxMs: 2000, // between attempts to reach a node that is down
   streamsPerConnectionMax: 16, // ours, gossip and identify need four each way

@@ -18,7 +18,7 @@ import { readKeyFile } from "../../src/crypto/keys.js";
 import { signingBytes } from "../../src/crypto/signature.js";
 import { peerIdOf, privateKeyOf } from "../../src/net/identity.js";
 import { libp2pTransport } from "../../src/net/libp2p.js";
-import type { NodeStatus } from "../../src/node/host.js";
+import type { NodeStatus } from "../../src/node/status.js";
 import { fromHex } from "../../src/types/ids.js";
 import { envelopeSchema, requestBodySchema } from "../../src/types/schema.js";
 import type { Topology } from "../../src/types/topology.js";
