@@ -15,12 +15,13 @@ import { knockAtHome } from "../net/knock.js";
 import { libp2pTransport } from "../net/libp2p.js";
 import type { Transport } from "../net/transport.js";
 import type { Block } from "../types/block.js";
-import type { Event, Note } from "../types/effects.js";
+import type { Event, Note, Write } from "../types/effects.js";
 import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
 import { ownStart, startWrite } from "./boot.js";
+import { DiskWatch } from "./disk-watch.js";
 import { Ingress } from "./ingress.js";
 import { LocalEntrance } from "./local-entrance.js";
 import type { NodeLog } from "./log.js";
@@ -74,6 +75,7 @@ export class Host {
   readonly #transport: Transport;
   readonly #context: TurnContext;
   readonly #metrics = new Metrics();
+  readonly #disk: DiskWatch;
   readonly #clock = new TimerClock();
   readonly #announcements: Announcements;
   readonly #announceEveryMs: number;
@@ -124,6 +126,7 @@ export class Host {
     const { members } = context;
     this.#options = options;
     this.#progress = new ProgressLog(log);
+    this.#disk = new DiskWatch({ log, onSlow: () => this.#metrics.onSlowWrite() });
     this.#store = store;
     this.#self = { cluster: node.cluster, node: node.index };
     this.#announcements = new Announcements(members);
@@ -303,12 +306,16 @@ export class Host {
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= now.tick) events.push({ kind: "tick" });
     for (const event of events) if (event.kind === "message") this.#testimony.hear(event.verified);
     const plan = runTurn(this.#replica, { now, events }, this.#context);
-    if (plan.persist.length > 0) await this.#store.write(plan.persist);
+    await this.#write(plan.persist);
     this.#send(plan);
     for (const note of plan.notes) this.#onNote(note);
     if (plan.reload) await this.#reload();
     this.#progress.onWaiting(this.#replica.waitsFor);
     this.#metrics.onTurn(performance.now() - started);
+  }
+
+  async #write(batch: readonly Write[]): Promise<void> {
+    if (batch.length > 0) await this.#disk.over(this.#store.write(batch));
   }
 
   /** The store has moved on without the replica, which is made anew. What arrives meanwhile waits; sockets stay. */
@@ -370,14 +377,13 @@ export class Host {
     const { tick } = this.#clock;
     if (tick - this.#pruned < PRUNE_EVERY_MS) return;
     this.#pruned = tick;
-    const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.forgetTime);
-    if (writes.length > 0) await this.#store.write(writes);
+    await this.#write(await expiredReplies(this.#store, this.#decodeBlock, this.#replica.forgetTime));
   }
 
   /** What others have signed against the protocol. Durable before it is told. */
   async #keepEvidence(): Promise<void> {
     const { persist, publish, found } = this.#testimony.take(this.#clock.tick);
-    if (persist.length > 0) await this.#store.write(persist);
+    await this.#write(persist);
     for (const { by, kind, subject } of found) {
       this.#metrics.onEvidence(kind);
       this.#options.log.warn({ node: showNode(by), kind, subject }, "evidence of misbehaviour");

@@ -100,6 +100,8 @@ export const limits = {
   lanesBytesMax: 16 << 20, // clients' messages that wait to be looked at: about 4 s of a cluster's best throughput
   laneMessagesMax: 8192, // of one sender among them: about 2 s of a cluster's best throughput
   refusalsMax: 4096, // "busy" answers that wait to be sent; over it the flood is answered with silence
+  writeSlowMs: 1000, // a durable write, some 5 ms as a rule: the whole intra timer, in which others suspect a primary
+  writeSlowToldEveryMs: 10_000, // in the log; each is counted
 
   // -- evidence
   heardBytesMax: 8 << 20, // signed words of others that may yet be contradicted, of all nodes together
