@@ -112,7 +112,7 @@ export const limits = {
   testimoniesPerSecondMax: 8, // of one node: two signatures to check each, about 1 % of everyone's core
 
   // -- network
-  frameBytesMax: 4 << 20, // holds the largest message; longer ones end the stream before allocation
+  frameBytesMax: 4 << 20, // holds the largest message; a longer one ends its connection before allocation
   messageBytesMax: (4 << 20) - 64, // one envelope: with its tag and length it fits into a frame
   frameMessagesMax: 4096, // messages of one turn to one peer
   peerQueueBytesMax: 16 << 20, // queued for one slow peer; then its frames are dropped
