@@ -39,10 +39,10 @@ export async function answersAs({ key, address }: TransportPeer, patience: Patie
   const expected = peerIdOf(key);
   const over = new AbortController();
   const wait = (ms: number) => setTimeout(() => over.abort(), ms);
-  let timer = wait(patience.connectMs);
+  let timer: NodeJS.Timeout | undefined;
   let isProven = false;
   const stranger = await createLibp2p(
-    configuration({
+    configuration(patience.connectMs + patience.proofMs, {
       onConnected() {
         clearTimeout(timer);
         timer = wait(patience.proofMs);
@@ -52,6 +52,7 @@ export async function answersAs({ key, address }: TransportPeer, patience: Patie
       },
     }),
   );
+  timer = wait(patience.connectMs);
   try {
     await stranger.dial(multiaddr(`${address}/p2p/${expected}`), { signal: over.signal });
   } catch {
@@ -62,10 +63,10 @@ export async function answersAs({ key, address }: TransportPeer, patience: Patie
   return isProven;
 }
 
-function configuration(events: {
-  readonly onConnected: () => void;
-  readonly onProven: (peer: PeerId) => void;
-}): Omit<Libp2pOptions, "services"> {
+function configuration(
+  dialTimeout: number,
+  events: { readonly onConnected: () => void; readonly onProven: (peer: PeerId) => void },
+): Omit<Libp2pOptions, "services"> {
   return {
     logger: { forComponent: () => silence },
     transports: [tcp()],
@@ -82,11 +83,7 @@ function configuration(events: {
       },
       filterMultiaddrForPeer: () => false,
     },
-    connectionManager: {
-      dialTimeout: limits.knockTimeoutMs + limits.dialTimeoutMs,
-      addressDialTimeout: limits.knockTimeoutMs + limits.dialTimeoutMs,
-      reconnectRetries: 0,
-    },
+    connectionManager: { dialTimeout, addressDialTimeout: dialTimeout, reconnectRetries: 0 },
     connectionMonitor: { enabled: false },
   };
 }
