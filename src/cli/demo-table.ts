@@ -3,7 +3,7 @@
 import type { AuditReport } from "../ledger/audit.js";
 import type { LatencySummary } from "../load/latencies.js";
 import type { LoadReport } from "../load/report.js";
-import type { NodeStatus } from "../node/host.js";
+import type { NodeStatus } from "../node/status.js";
 import type { Row } from "./output.js";
 
 export interface DemoFigures {

@@ -10,7 +10,7 @@ import { clusterOfAccount } from "../cluster/shards.js";
 import type { AuditReport } from "../ledger/audit.js";
 import { type LoadReport, progressLine } from "../load/report.js";
 import { runLoad } from "../load/run.js";
-import type { NodeStatus } from "../node/host.js";
+import type { NodeStatus } from "../node/status.js";
 import { CodedError } from "../types/codes.js";
 import type { AccountId } from "../types/ids.js";
 import { limits } from "../types/limits.js";

@@ -5,7 +5,7 @@ import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { CommandModule } from "yargs";
 import { loadTopology } from "../client/sdk.js";
-import type { NodeStatus } from "../node/host.js";
+import type { NodeStatus } from "../node/status.js";
 import { CodedError } from "../types/codes.js";
 import type { Topology } from "../types/topology.js";
 import { type CommonOptions, ExitCode, interruption, printJson, printLine, printTable, runCommand } from "./output.js";

@@ -20,7 +20,7 @@ export const ExitCode = {
   unknown: 4,
   /** The network could not be reached, was too busy, or did not answer by the deadline. */
   unavailable: 5,
-  /** A node's stored data is damaged, gone or not its newest: it may have voted since, and does not start (recover). */
+  /** A node's stored data is damaged, gone, not its newest or not its only: it may have voted elsewhere, and ends. */
   damaged: 6,
   /** The disk takes no more, or fails: the node stopped before it said what it could not write. */
   disk: 7,
@@ -49,6 +49,7 @@ const exitCodes: ReadonlyMap<string, ExitCode> = new Map<string, ExitCode>([
   ["store-rolled-back", ExitCode.damaged],
   ["store-unmarked", ExitCode.damaged],
   ["stale-storage", ExitCode.damaged],
+  ["duplicate-identity", ExitCode.damaged],
   ["disk-full", ExitCode.disk],
   ["disk-failed", ExitCode.disk],
   ["interrupted", ExitCode.interrupted],

@@ -6,7 +6,7 @@ import { once } from "node:events";
 import { mkdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { NodeStatus } from "../node/host.js";
+import type { NodeStatus } from "../node/status.js";
 import { CodedError } from "../types/codes.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 

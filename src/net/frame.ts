@@ -1,7 +1,7 @@
 // The bytes on a stream: frames, each a length and a Frame message (wire.proto) that holds the messages of one turn to
-// one peer. A frame that is too long ends the stream when its length is read, before its bytes are gathered; one that
-// does not decode ends it as well, since nothing after it can be trusted. Bytes are gathered in one piece, so that a
-// frame in a million crumbs costs no more memory than its bytes. What a message holds is not known here.
+// one peer. A frame that is too long ends the connection when its length is read, before its bytes are gathered; one
+// that does not decode ends it as well, since nothing after it can be trusted. Bytes are gathered in one piece, so that
+// a frame in a million crumbs costs no more memory than its bytes. What a message holds is not known here.
 
 import { encode } from "it-length-prefixed";
 import { CodecError } from "../types/codec.js";

@@ -27,6 +27,8 @@ import { guarded, type Transport, type TransportOptions, type TransportPeer } fr
 export interface Libp2pTransportOptions extends TransportOptions {
   /** The 32 secret bytes of the Ed25519 key that this process is known by. */
   readonly seed: Uint8Array;
+  /** How long a connection may stay without a proven key. */
+  readonly handshakeTimeoutMs?: number;
 }
 
 export interface Libp2pTransport extends Transport {
@@ -35,7 +37,7 @@ export interface Libp2pTransport extends Transport {
 }
 
 export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTransport {
-  const { networkId, seed, listen, peers, admits } = options;
+  const { networkId, seed, listen, peers, admits, handshakeTimeoutMs = limits.handshakeTimeoutMs } = options;
   const self = ed25519Signer(seed).publicKey;
   const handlers = guarded(options.handlers);
   const network = networkId.slice(0, 16);
@@ -161,7 +163,7 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
         const { gossipOf } = await import("./gossip.js");
         gossip = gossipOf({ network, isNode: (key) => nodes.has(key), handlers });
       }
-      const settings = configuration({ seed, self, listen, refuses, isNode });
+      const settings = configuration({ seed, self, listen, handshakeTimeoutMs, refuses, isNode });
       node = await (gossip === undefined
         ? createLibp2p(settings)
         : createLibp2p({ ...settings, services: gossip.services }));
@@ -171,7 +173,12 @@ export function libp2pTransport(options: Libp2pTransportOptions): Libp2pTranspor
         protocol,
         (stream, connection) => {
           const from = publicKeyOf(connection.remotePeer);
-          if (from !== undefined) void receive(stream, from, handlers, (arrival) => onArrival(connection, arrival));
+          if (from === undefined) return;
+          void receive(stream, from, handlers, {
+            onArrival: (arrival) => onArrival(connection, arrival),
+            // A node as well as a client: it comes back as it would after a restart, and no faster (backoff.ts).
+            onFault: (code) => cut(connection, code),
+          });
         },
         { maxInboundStreams: 1, maxOutboundStreams: 1, runOnLimitedConnection: false },
       );
@@ -235,10 +242,11 @@ function configuration(options: {
   readonly seed: Uint8Array;
   readonly self: PublicKey;
   readonly listen: string | undefined;
+  readonly handshakeTimeoutMs: number;
   readonly refuses: (peer: PeerId) => boolean;
   readonly isNode: (peer: PeerId) => boolean;
 }): Omit<Libp2pOptions, "services"> {
-  const { seed, self, listen, refuses, isNode } = options;
+  const { seed, self, listen, handshakeTimeoutMs, refuses, isNode } = options;
   return {
     start: false,
     privateKey: privateKeyOf({ seed, key: self }),
@@ -280,7 +288,7 @@ function configuration(options: {
       maxConnections: limits.connectionsMax,
       maxIncomingPendingConnections: limits.handshakesMax,
       inboundConnectionThreshold: limits.connectionsPerSecondMax,
-      inboundUpgradeTimeout: limits.handshakeTimeoutMs,
+      inboundUpgradeTimeout: handshakeTimeoutMs,
       inboundStreamProtocolNegotiationTimeout: limits.handshakeTimeoutMs,
       outboundStreamProtocolNegotiationTimeout: limits.dialTimeoutMs,
       dialTimeout: limits.dialTimeoutMs,
@@ -300,7 +308,7 @@ function prepared(connection: MultiaddrConnection): false {
 }
 
 /** libp2p's own log lines are for its developers; what matters of them reaches the handlers. */
-const silence: Logger = Object.assign(() => undefined, {
+export const silence: Logger = Object.assign(() => undefined, {
   error: () => undefined,
   trace: () => undefined,
   enabled: false,

@@ -1,9 +1,10 @@
 // The reading end of a peer's stream, as a pipe: bytes, length-prefixed frames within bounds, messages, handler. The
-// first error ends the stream, is counted, and goes no further: the peer may open another stream, and the node stays as
-// it was. Whoever watches the peer's pace learns of every byte (pace.ts).
+// first error ends the stream and goes no further than to whoever watches the peer, who also learns of every byte for
+// its pace (pace.ts): nobody who keeps to the protocol writes such bytes, so its connection is cut (libp2p.ts).
 
 import type { Stream } from "@libp2p/interface";
 import { pipe } from "it-pipe";
+import type { Rejection } from "../types/codes.js";
 import type { PublicKey } from "../types/ids.js";
 import { FrameReader, messagesOf, rejectionOf } from "./frame.js";
 import type { Arrival } from "./pace.js";
@@ -11,15 +12,16 @@ import type { TransportHandlers } from "./transport.js";
 
 const NOTHING: Arrival = { partial: 0, completed: false };
 
-type Receiver = Pick<Required<TransportHandlers>, "onMessage" | "onRejected">;
+type Receiver = Pick<TransportHandlers, "onMessage">;
+
+export interface Watcher {
+  onArrival(arrival: Arrival): void;
+  /** What came is no frame, or one beyond the bounds. Called once, and nothing more is read. */
+  onFault(code: Rejection): void;
+}
 
 /** Reads until the stream ends. Never rejects. */
-export async function receive(
-  stream: Stream,
-  from: PublicKey,
-  handlers: Receiver,
-  onArrival: (arrival: Arrival) => void = () => undefined,
-): Promise<void> {
+export async function receive(stream: Stream, from: PublicKey, handlers: Receiver, watcher: Watcher): Promise<void> {
   const reader = new FrameReader();
   try {
     await pipe(stream, async (chunks) => {
@@ -29,16 +31,16 @@ export async function receive(
           deliver(frame, from, handlers);
           completed = true;
         }
-        onArrival({ partial: reader.partial, completed });
+        watcher.onArrival({ partial: reader.partial, completed });
       }
     });
     await stream.close();
   } catch (error) {
     const code = rejectionOf(error);
-    if (code !== undefined) handlers.onRejected(code, from);
     stream.abort(error instanceof Error ? error : new Error("reading failed"));
+    if (code !== undefined) watcher.onFault(code);
   } finally {
-    onArrival(NOTHING);
+    watcher.onArrival(NOTHING);
   }
 }
 

@@ -2,9 +2,12 @@
 // before anything else at every start of the process, and by `sharper node recover` into the folder of a node that
 // has lost what it said.
 
-import { bootKey, bootSchema } from "../ledger/keys.js";
+import { bootKey, bootSchema, startKey } from "../ledger/keys.js";
 import type { Reader, Write } from "../types/effects.js";
+import type { NodeRef } from "../types/ids.js";
 import { limits } from "../types/limits.js";
+import { carriage } from "../types/message.js";
+import { envelopeSchema, signedSchema } from "../types/schema.js";
 
 export type Boot = ReturnType<typeof bootSchema.decode>;
 
@@ -49,4 +52,12 @@ export function startWrite(reader: Reader, nonce: Uint8Array): Write {
 /** The folder is new, and its node is not: it comes back as its next incarnation. */
 export function rejoinWrite(): Write {
   return bootWrite({ ...NEVER, rejoin: true });
+}
+
+/** The START that this node has said, to be said again; undefined when it has not said any. */
+export function ownStart(reader: Reader, { node }: NodeRef): Uint8Array | undefined {
+  const row = reader.get(startKey(node));
+  if (row === undefined) return undefined;
+  const { body, signature } = signedSchema.decode(row);
+  return envelopeSchema.encode({ kind: carriage.start.number, body, signature, block: new Uint8Array(0) });
 }

@@ -11,24 +11,27 @@ import { remembering } from "../crypto/remembering.js";
 import { ed25519Signer, ed25519Verifier, type Signer } from "../crypto/signature.js";
 import { type NodeStore, openNodeStore } from "../ledger/node-store.js";
 import { Scrub } from "../ledger/scrub.js";
+import { knockAtHome } from "../net/knock.js";
 import { libp2pTransport } from "../net/libp2p.js";
 import type { Transport } from "../net/transport.js";
 import type { Block } from "../types/block.js";
-import type { Event, Note } from "../types/effects.js";
+import type { Event, Note, Write } from "../types/effects.js";
 import { type NodeRef, type PublicKey, showNode } from "../types/ids.js";
 import { limits } from "../types/limits.js";
 import type { NodeInfo, Topology } from "../types/topology.js";
 import { Announcements, announceEveryMs } from "./announcements.js";
-import { startWrite } from "./boot.js";
+import { ownStart, startWrite } from "./boot.js";
+import { DiskWatch } from "./disk-watch.js";
 import { Ingress } from "./ingress.js";
 import { LocalEntrance } from "./local-entrance.js";
 import type { NodeLog } from "./log.js";
-import { Metrics, type MetricValues } from "./metrics.js";
+import { Metrics } from "./metrics.js";
 import { ProgressLog } from "./progress-log.js";
 import { expiredReplies } from "./prune.js";
 import { Reception } from "./reception.js";
 import { type Now, Replica } from "./replica.js";
 import { decodeStored, genesisWrites, type Restored, restore, storedEvidence } from "./restore.js";
+import type { NodeStatus } from "./status.js";
 import { Testimony } from "./testimony.js";
 import { TimerClock } from "./timer-clock.js";
 import { runTurn, type TurnContext, type TurnPlan } from "./turn.js";
@@ -49,21 +52,6 @@ export interface HostOptions {
   readonly clientRate?: number | undefined;
   /** Called once, when every other node of the network is connected and this one takes part. */
   readonly onReady?: () => void;
-}
-
-export interface NodeStatus {
-  readonly node: string;
-  readonly cluster: number;
-  readonly pid: number;
-  readonly view: number;
-  readonly height: number;
-  readonly primary: boolean;
-  /** What a node that does not take part yet waits for. */
-  readonly waitsFor?: string | undefined;
-  readonly connected: number;
-  readonly residentBytes: number;
-  readonly metrics: MetricValues;
-  readonly news: ReturnType<Announcements["news"]>;
 }
 
 /** What a node finds on its disk when it starts. */
@@ -87,6 +75,7 @@ export class Host {
   readonly #transport: Transport;
   readonly #context: TurnContext;
   readonly #metrics = new Metrics();
+  readonly #disk: DiskWatch;
   readonly #clock = new TimerClock();
   readonly #announcements: Announcements;
   readonly #announceEveryMs: number;
@@ -109,9 +98,10 @@ export class Host {
   readonly #progress: ProgressLog;
   #announced = 0;
 
-  /** Opens the store, takes back what is in it, connects, and begins to take turns. */
+  /** Knocks at its own door, opens the store, takes back what is in it, connects, and begins to take turns. */
   static async start(options: HostOptions): Promise<Host> {
     const { topology, topologyText, node, dataPath } = options;
+    await knockAtHome(node);
     const members = new Members(topology);
     const context: BlockContext = { topology, members, verifier: remembering(ed25519Verifier) };
     const store = await openNodeStore({ path: dataPath, networkId: topology.networkId, nodeId: node.id });
@@ -136,6 +126,7 @@ export class Host {
     const { members } = context;
     this.#options = options;
     this.#progress = new ProgressLog(log);
+    this.#disk = new DiskWatch({ log, onSlow: () => this.#metrics.onSlowWrite() });
     this.#store = store;
     this.#self = { cluster: node.cluster, node: node.index };
     this.#announcements = new Announcements(members);
@@ -267,10 +258,17 @@ export class Host {
     const node = this.#blockContext.members.nodeByKey(peer);
     log.debug({ peer }, isUp ? "connected" : "disconnected");
     if (node !== undefined) this.#enqueue({ kind: "link", node, isUp });
+    if (node?.cluster === this.#self.cluster && isUp) this.#sayStart(peer);
     if (!isUp || !this.#missing.delete(peer) || this.#missing.size > 0) return;
     log.info({ nodes: topology.clusters.flatMap(({ nodes }) => nodes).length }, "connected to all nodes");
     this.#announce("views");
     this.#tellReady();
+  }
+
+  /** Another process with the key may have been there meanwhile: who has heard a later start answers with that. */
+  #sayStart(peer: PublicKey): void {
+    const start = this.#replica.waitsFor === undefined ? ownStart(this.#store, this.#self) : undefined;
+    if (start !== undefined) this.#transport.send(peer, [start]);
   }
 
   #tellReady(): void {
@@ -308,12 +306,16 @@ export class Host {
     if ((this.#replica.wakeAt ?? Number.POSITIVE_INFINITY) <= now.tick) events.push({ kind: "tick" });
     for (const event of events) if (event.kind === "message") this.#testimony.hear(event.verified);
     const plan = runTurn(this.#replica, { now, events }, this.#context);
-    if (plan.persist.length > 0) await this.#store.write(plan.persist);
+    await this.#write(plan.persist);
     this.#send(plan);
     for (const note of plan.notes) this.#onNote(note);
     if (plan.reload) await this.#reload();
     this.#progress.onWaiting(this.#replica.waitsFor);
     this.#metrics.onTurn(performance.now() - started);
+  }
+
+  async #write(batch: readonly Write[]): Promise<void> {
+    if (batch.length > 0) await this.#disk.over(this.#store.write(batch));
   }
 
   /** The store has moved on without the replica, which is made anew. What arrives meanwhile waits; sockets stay. */
@@ -344,8 +346,7 @@ export class Host {
     } else if (note.kind === "takes-part") {
       log.info({ view: this.#replica.coordinator.engine.view }, "takes part");
       this.#tellReady();
-    } else if (note.kind === "catching-up") this.#progress.onNote(note);
-    else if (note.kind === "caught-up") log.info({ by: note.by, slot: note.slot, height: note.height }, "caught up");
+    } else if (note.kind === "catching-up" || note.kind === "caught-up") this.#progress.onNote(note);
     else if (note.kind === "suspected") log.info({ view: note.view, why: note.why }, "primary is slow");
     else if (note.kind === "view" && note.isOpen) {
       log.info({ view: note.view }, "view opened");
@@ -376,14 +377,13 @@ export class Host {
     const { tick } = this.#clock;
     if (tick - this.#pruned < PRUNE_EVERY_MS) return;
     this.#pruned = tick;
-    const writes = await expiredReplies(this.#store, this.#decodeBlock, this.#replica.forgetTime);
-    if (writes.length > 0) await this.#store.write(writes);
+    await this.#write(await expiredReplies(this.#store, this.#decodeBlock, this.#replica.forgetTime));
   }
 
   /** What others have signed against the protocol. Durable before it is told. */
   async #keepEvidence(): Promise<void> {
     const { persist, publish, found } = this.#testimony.take(this.#clock.tick);
-    if (persist.length > 0) await this.#store.write(persist);
+    await this.#write(persist);
     for (const { by, kind, subject } of found) {
       this.#metrics.onEvidence(kind);
       this.#options.log.warn({ node: showNode(by), kind, subject }, "evidence of misbehaviour");

@@ -15,6 +15,7 @@ export class Metrics {
   readonly #superProposed = this.#counter("sharper_super_proposed_total", "SUPER-PROPOSEs sent", ["reason"]);
   readonly #other = this.#counter("sharper_events_total", "Rarer events, by kind", ["kind"]);
   readonly #evidence = this.#counter("sharper_evidence_total", "Contradictions found or told by others", ["kind"]);
+  readonly #slowWrites = this.#counter("sharper_slow_writes_total", "Durable writes that took too long", []);
   readonly #turn: Histogram;
   readonly #gauges = new Map<string, Gauge>();
 
@@ -63,6 +64,10 @@ export class Metrics {
 
   onRejected(code: string): void {
     this.#rejected.inc({ code });
+  }
+
+  onSlowWrite(): void {
+    this.#slowWrites.inc();
   }
 
   onEvidence(kind: string): void {

@@ -5,6 +5,7 @@ import type { Note } from "../types/effects.js";
 import { showNode } from "../types/ids.js";
 import type { NodeLog } from "./log.js";
 
+type Progress = Extract<Note, { readonly kind: "catching-up" | "caught-up" }>;
 type CatchingUp = Extract<Note, { readonly kind: "catching-up" }>;
 
 const EVERY_MS = 2000;
@@ -27,7 +28,12 @@ export class ProgressLog {
     this.#log.warn({ for: waitsFor }, "does not take part yet, and waits");
   }
 
-  onNote({ by, from, percent, bytes }: CatchingUp): void {
+  onNote(note: Progress): void {
+    if (note.kind === "catching-up") this.#onStep(note);
+    else this.#log.info({ by: note.by, slot: note.slot, height: note.height }, "caught up");
+  }
+
+  #onStep({ by, from, percent, bytes }: CatchingUp): void {
     this.#bytes += bytes;
     const passed = performance.now() - this.#since;
     if (passed < EVERY_MS) return;

@@ -101,6 +101,8 @@ export const limits = {
   lanesBytesMax: 16 << 20, // clients' messages that wait to be looked at: about 4 s of a cluster's best throughput
   laneMessagesMax: 8192, // of one sender among them: about 2 s of a cluster's best throughput
   refusalsMax: 4096, // "busy" answers that wait to be sent; over it the flood is answered with silence
+  writeSlowMs: 1000, // a durable write, some 5 ms as a rule: the whole intra timer, in which others suspect a primary
+  writeSlowToldEveryMs: 10_000, // in the log; each is counted
 
   // -- evidence
   heardBytesMax: 8 << 20, // signed words of others that may yet be contradicted, of all nodes together
@@ -111,7 +113,7 @@ export const limits = {
   testimoniesPerSecondMax: 8, // of one node: two signatures to check each, about 1 % of everyone's core
 
   // -- network
-  frameBytesMax: 4 << 20, // holds the largest message; longer ones end the stream before allocation
+  frameBytesMax: 4 << 20, // holds the largest message; a longer one ends its connection before allocation
   messageBytesMax: (4 << 20) - 64, // one envelope: with its tag and length it fits into a frame
   frameMessagesMax: 4096, // messages of one turn to one peer
   peerQueueBytesMax: 16 << 20, // queued for one slow peer; then its frames are dropped
@@ -128,6 +130,7 @@ export const limits = {
   handshakesMax: 64, // connections that are not yet authenticated
   handshakeTimeoutMs: 10_000, // an unauthenticated connection may live so long
   dialTimeoutMs: 5000, // socket, handshake and protocol choice together, also on a busy machine
+  knockTimeoutMs: 1000, // of a start, for somebody to answer at the node's own address, where packets may vanish
   dialBackoffMinMs: 50, // before the second attempt; doubles from there
   dialBackoffMaxMs: 2000, // between attempts to reach a node that is down
   streamsPerConnectionMax: 16, // ours, gossip and identify need four each way

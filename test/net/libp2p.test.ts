@@ -1,6 +1,7 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { createLibp2p } from "libp2p";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { backoffMs } from "../../src/net/backoff.js";
 import { peerIdOf, publicKeyOf } from "../../src/net/identity.js";
 import { type Libp2pTransportOptions, libp2pTransport } from "../../src/net/libp2p.js";
 import { ended } from "../../src/net/link.js";
@@ -13,6 +14,7 @@ import {
   client,
   frameOf,
   type Party,
+  PROTOCOL,
   pair,
   rawPeer,
   rawSettings,
@@ -25,6 +27,9 @@ import {
 import { bytesOf, NETWORK, OTHER_NETWORK, recorder, type TestKey, textOf } from "./recorder.js";
 
 afterEach(stopAll);
+
+/** The length of a frame of 4 MiB and a byte, and the first bytes of it. */
+const OVERSIZED = Uint8Array.of(0x81, 0x80, 0x80, 0x02, 1, 2, 3);
 
 describe("messages between nodes", () => {
   it("arrive in order, both ways, over one connection of the pair", async () => {
@@ -183,27 +188,58 @@ describe("the door", () => {
     expect(ours.transport.send(b.key, [bytesOf("hello")])).toBe(false);
   });
 
-  it.each([
-    ["an oversized frame", "oversized", Uint8Array.of(0x81, 0x80, 0x80, 0x02, 1, 2, 3)],
-    ["a length without end", "oversized", new Uint8Array(64).fill(0xff)],
-    ["an unknown field", "malformed", Uint8Array.of(2, 0x12, 0x00)],
-    ["a frame without messages", "malformed", Uint8Array.of(0, 0)],
-  ])("%s ends the stream and nothing else", async (_name, code, bytes) => {
-    const node = await start(a, []);
-    const other = await start(client, [node]);
-    await other.log.saw({ kind: "connect", peer: a.key });
+  describe.each([
+    ["a node", b],
+    ["a client", client],
+  ])("%s that sends", (_who, peer) => {
+    it.each([
+      ["an oversized frame", "oversized", OVERSIZED],
+      ["a length without end", "oversized", new Uint8Array(64).fill(0xff)],
+      ["an unknown field", "malformed", Uint8Array.of(2, 0x12, 0x00)],
+      ["a frame without messages", "malformed", Uint8Array.of(0, 0)],
+    ])("%s is cut, others are not, and it may come again", async (_what, code, bytes) => {
+      const node = await start(a, []);
+      const other = await start(peer === b ? client : b, [node], { listen: undefined });
+      await other.log.saw({ kind: "connect", peer: a.key });
+      const raw = await rawPeer(peer);
+      const stream = await rawStream(raw, node);
+      const [connection] = raw.getConnections() as [Connection];
+      await node.log.saw({ kind: "connect", peer: peer.key });
+      stream.send(frameOf("before"));
+      stream.send(bytes);
+      stream.send(frameOf("never read"));
+      await node.log.saw({ kind: "rejected", code, peer: peer.key });
+      await ended(connection);
+      await node.log.saw({ kind: "disconnect", peer: peer.key });
+      const next = await rawStream(raw, node);
+      next.send(frameOf("after"));
+      other.transport.send(a.key, [bytesOf("elsewhere")]);
+      await node.log.sawMessages(3);
+      expect([...node.log.texts()].sort()).toEqual(["after", "before", "elsewhere"]);
+      expect(node.log.codes()).toEqual([code]);
+      expect(other.log.happenings.filter(({ kind }) => kind === "disconnect")).toEqual([]);
+    });
+  });
+
+  it("a node that is dialled and does it each time is dialled again, ever less often", async () => {
+    const times: number[] = [];
+    const often = Promise.withResolvers<void>();
     const raw = await rawPeer(b);
-    const stream = await rawStream(raw, node);
-    stream.send(frameOf("before"));
-    stream.send(bytes);
-    await node.log.saw({ kind: "rejected", code, peer: b.key });
-    await ended(stream);
-    const next = await rawStream(raw, node);
-    next.send(frameOf("after"));
-    other.transport.send(a.key, [bytesOf("elsewhere")]);
-    await node.log.sawMessages(3);
-    expect([...node.log.texts()].sort()).toEqual(["after", "before", "elsewhere"]);
-    expect(node.log.codes()).toEqual([code]);
+    raw.addEventListener("connection:open", ({ detail: connection }) => {
+      times.push(performance.now());
+      if (times.length === 6) often.resolve();
+      // It may be cut before that is done, since it opens another stream by itself.
+      void connection.newStream(PROTOCOL).then(
+        (stream) => stream.send(OVERSIZED),
+        () => undefined,
+      );
+    });
+    const address = raw.getMultiaddrs()[0]?.toString().split("/p2p/")[0] as string;
+    const node = await start(a, [], { peers: [{ key: b.key, address }] });
+    await often.promise;
+    const least = [0, 1, 2, 3, 4].reduce((sum, attempt) => sum + backoffMs(attempt, 0), 0);
+    expect((times.at(-1) as number) - (times[0] as number)).toBeGreaterThan(least);
+    expect(new Set(node.log.codes())).toEqual(new Set(["oversized"]));
   });
 
   it("takes one stream of a peer at a time", async () => {

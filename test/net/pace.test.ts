@@ -1,10 +1,12 @@
 // Clients that are too slow for their place (faults F28, F29): what makes a frame old, and that over real sockets the
 // slow are cut, each with its code, while nodes and honest clients stay.
 
+import type { Connection } from "@libp2p/interface";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { ended } from "../../src/net/link.js";
 import { Pace } from "../../src/net/pace.js";
 import { limits } from "../../src/types/limits.js";
-import { a, client, frameOf, rawPeer, rawStream, start, stopAll } from "./party.js";
+import { a, b, client, frameOf, rawPeer, rawStream, start, stopAll } from "./party.js";
 
 const { frameTimeoutMs, readTimeoutMs, clientIdleMs } = limits;
 
@@ -77,10 +79,19 @@ describe("over sockets", () => {
 
   it("a client that says nothing is cut, a node is not", async () => {
     const node = await start(a, []);
-    const idle = await rawPeer(client);
+    const [idle, peer] = [await rawPeer(client), await rawPeer(b)];
     await rawStream(idle, node);
-    await node.log.saw({ kind: "connect", peer: client.key });
+    const quiet = await rawStream(peer, node);
+    for (const { key } of [client, b]) await node.log.saw({ kind: "connect", peer: key });
+    const [connection] = idle.getConnections() as [Connection];
     skip(clientIdleMs + 5000);
     await node.log.saw({ kind: "rejected", code: "idle", peer: client.key });
+    await ended(connection);
+    await node.log.saw({ kind: "disconnect", peer: client.key });
+    // All are looked at at once, so the node would be gone by now.
+    quiet.send(frameOf("still here"));
+    await node.log.sawMessages(1);
+    expect(node.log.codes()).toEqual(["idle"]);
+    expect(node.transport.connected()).toEqual([b.key]);
   });
 });

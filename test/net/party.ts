@@ -16,7 +16,7 @@ export const [a, b, c, client, stranger] = testKeys(5) as [TestKey, TestKey, Tes
 const nodes = [a, b, c];
 const admitted = new Set([a, b, c, client].map(({ key }) => key));
 export const ANY_PORT = "/ip4/127.0.0.1/tcp/0";
-const PROTOCOL = `/sharper/${NETWORK.slice(0, 16)}/1`;
+export const PROTOCOL = `/sharper/${NETWORK.slice(0, 16)}/1`;
 
 export interface Party {
   readonly key: TestKey["key"];

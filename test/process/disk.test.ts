@@ -1,57 +1,28 @@
-// The disk of one node of a real network fills up, then its data is damaged, then it is gone: each time the node ends
-// with the exit code and the error code that say so, the others go on, and nothing is changed that could be looked at.
-// A limit on the size of files stands for the full disk: writes fail with the system's own error.
+// The disk of one node of a real network fills up, then its data is damaged while it runs and while it does not, then it
+// is gone: each time the node ends with the exit code and the error code that say so, the others go on, and nothing is
+// changed that could be looked at. A limit on the size of files stands for the full disk: writes fail with the system's
+// own error.
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { freePorts, main, sharper, sharperJson, withFolder } from "./commands.js";
+import { freePorts, sharper, sharperJson, withFolder } from "./commands.js";
+import { connected, heightOf, load, type Node, start } from "./nodes.js";
 
-interface Node {
-  readonly process: ChildProcess;
-  /** Resolves with the exit code and what was said on stderr. */
-  readonly ended: Promise<{ readonly code: number | null; readonly error: string }>;
+/** The newest of its store's logs or tables: the log is the one that it writes now. */
+async function newest(data: string, kind: ".log" | ".ldb"): Promise<string> {
+  const names = (await readdir(data)).filter((name) => name.endsWith(kind)).sort();
+  return join(data, names.at(-1) as string);
 }
 
-function start(net: string, node: string): Node {
-  const data = join(net, "data", node);
-  const args = ["--topology", join(net, "topology.yaml"), "--node", node, "--key", join(net, "nodes", `${node}.key`)];
-  const all = [main, "node", ...args, "--data", data, "--status", `${data}.status`, "--with-parent", "--json"];
-  const child = spawn(process.execPath, all, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
-  let stderr = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const ended = once(child, "close").then(([code]) => {
-    const line = stderr.split("\n").find((each) => each.startsWith("{")) ?? "{}";
-    const { error } = JSON.parse(line) as { readonly error?: { readonly code: string } };
-    return { code: code as number | null, error: error?.code ?? stderr };
-  });
-  return { process: child, ended };
-}
-
-async function connected({ process: child, ended }: Node): Promise<void> {
-  const first = await Promise.race([once(child, "message"), ended]);
-  if ("error" in first) throw new Error(`the node ended with ${first.code}: ${first.error}`);
-}
-
-async function heightOf(net: string, node: string): Promise<number> {
-  const status = await readFile(join(net, "data", `${node}.status`), "utf8");
-  return (JSON.parse(status) as { readonly height: number }).height;
-}
-
-/** A second of payments, none of which may fail but for funds. */
-async function load(net: string): Promise<void> {
-  const args = ["--topology", join(net, "topology.yaml"), "--clients", "4", "--duration", "1", "--warmup", "0"];
-  await sharperJson("load", ...args, "--cross", "0");
-}
-
-/** The log that its store writes now. */
-async function logOf(data: string): Promise<string> {
-  const logs = (await readdir(data)).filter((name) => name.endsWith(".log")).sort();
-  return join(data, logs.at(-1) as string);
+/** A bit in the middle of it flips, and back when asked. */
+async function flipBit(file: string): Promise<{ readonly isAsLeft: () => Promise<boolean>; back(): Promise<void> }> {
+  const bytes = await readFile(file);
+  const damaged = Buffer.from(bytes);
+  damaged[bytes.length >> 1] = (damaged[bytes.length >> 1] as number) ^ 1;
+  await writeFile(file, damaged);
+  return { isAsLeft: async () => (await readFile(file)).equals(damaged), back: () => writeFile(file, bytes) };
 }
 
 it("a full disk, damaged data and no data each end one node with a code, and the others go on", async () => {
@@ -64,7 +35,7 @@ it("a full disk, damaged data and no data each end one node with a code, and the
     const [, , full] = nodes as [Node, Node, Node];
     try {
       await Promise.all(nodes.map(connected));
-      const { size } = await stat(await logOf(data));
+      const { size } = await stat(await newest(data, ".log"));
       execFileSync("prlimit", ["--pid", String(full.process.pid), `--fsize=${size + 3000}`]);
       await load(net);
       expect(await full.ended).toEqual({ code: 7, error: "disk-full" });
@@ -72,17 +43,21 @@ it("a full disk, damaged data and no data each end one node with a code, and the
       const again = start(net, "c1n2");
       await connected(again);
       await expect.poll(() => heightOf(net, "c1n2"), { timeout: 30_000 }).toBe(await heightOf(net, "c1n0"));
-      again.process.kill("SIGKILL");
-      await again.ended;
 
-      const log = await logOf(data);
-      const bytes = await readFile(log);
-      const damaged = Buffer.from(bytes);
-      damaged[bytes.length >> 1] = (damaged[bytes.length >> 1] as number) ^ 1;
-      await writeFile(log, damaged);
+      // While the node runs: it looks at its tables all the time, and half a minute later once more at a bad one.
+      const table = await flipBit(await newest(data, ".ldb"));
+      expect(await again.ended).toEqual({ code: 6, error: "store-corrupt" });
+      expect(await table.isAsLeft()).toBe(true);
+      await table.back();
+
+      const killed = start(net, "c1n2");
+      await connected(killed);
+      killed.process.kill("SIGKILL");
+      await killed.ended;
+      const log = await flipBit(await newest(data, ".log"));
       expect(await start(net, "c1n2").ended).toMatchObject({ code: 6, error: expect.stringMatching(/^store-/) });
-      expect((await readFile(log)).equals(damaged)).toBe(true);
-      await writeFile(log, bytes);
+      expect(await log.isAsLeft()).toBe(true);
+      await log.back();
       const whole = start(net, "c1n2");
       await connected(whole);
       whole.process.kill("SIGTERM");

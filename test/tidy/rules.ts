@@ -54,6 +54,7 @@ export const rules: Rules = {
     imports: [...core, "net"],
     purity: "pure",
     exceptions: {
+      "disk-watch.ts": "free",
       "host.ts": "free",
       "local-entrance.ts": "free",
       "log.ts": "free",
