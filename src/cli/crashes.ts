@@ -83,7 +83,8 @@ async function tryAll(kind: string, options: CrashesOptions, signal: AbortSignal
       signal,
       onResult: (outcome) => {
         outcomes.push(outcome);
-        progress.show(outcome.verdict !== "PASS");
+        const { boundary, verdict } = outcome;
+        progress.show(verdict === "PASS" ? undefined : `${kind}, boundary ${boundary}: ${verdict}`);
       },
     });
   } finally {

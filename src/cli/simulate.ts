@@ -76,7 +76,7 @@ async function simulate(options: SimulateOptions): Promise<ExitCode> {
       signal,
       onResult: (result) => {
         results.push(result);
-        progress.show(result.verdict !== "PASS");
+        progress.show(result.verdict === "PASS" ? undefined : failureLines(result, options)[0]);
       },
     });
   } finally {

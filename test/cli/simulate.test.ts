@@ -124,7 +124,7 @@ describe("a seed that fails", () => {
     expect(out).toMatch(/^seed 2 \(calm\): VIOLATION I8\n {2}I8: c\dn\d says propose for slot 1 /);
     expect(row("calm")).toEqual(["calm", 2, 1, 1]);
     expect(out.trim().split("\n").at(-1)).toBe("1 of 2 seeds FAILED");
-    expect(err).toMatch(/seeds 1\/2, failures 0.*\n.*seeds 2\/2, failures 1/);
+    expect(err).toMatch(/seeds 1\/2, failures 0.*\nseed 2 \(\w+\): VIOLATION I8\n.*seeds 2\/2, failures 1/);
 
     const [, replay = ""] = /^ {2}replay: sharper simulate (.*)$/m.exec(out) ?? [];
     expect(replay).toBe("--seeds 2 --profile calm --trace");
