@@ -2,51 +2,12 @@
 // with the exit code and the error code that say so, the others go on, and nothing is changed that could be looked at.
 // A limit on the size of files stands for the full disk: writes fail with the system's own error.
 
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, it } from "vitest";
-import { freePorts, main, sharper, sharperJson, withFolder } from "./commands.js";
-
-interface Node {
-  readonly process: ChildProcess;
-  /** Resolves with the exit code and what was said on stderr. */
-  readonly ended: Promise<{ readonly code: number | null; readonly error: string }>;
-}
-
-function start(net: string, node: string): Node {
-  const data = join(net, "data", node);
-  const args = ["--topology", join(net, "topology.yaml"), "--node", node, "--key", join(net, "nodes", `${node}.key`)];
-  const all = [main, "node", ...args, "--data", data, "--status", `${data}.status`, "--with-parent", "--json"];
-  const child = spawn(process.execPath, all, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
-  let stderr = "";
-  child.stderr?.on("data", (chunk: Buffer) => {
-    stderr += chunk.toString();
-  });
-  const ended = once(child, "close").then(([code]) => {
-    const line = stderr.split("\n").find((each) => each.startsWith("{")) ?? "{}";
-    const { error } = JSON.parse(line) as { readonly error?: { readonly code: string } };
-    return { code: code as number | null, error: error?.code ?? stderr };
-  });
-  return { process: child, ended };
-}
-
-async function connected({ process: child, ended }: Node): Promise<void> {
-  const first = await Promise.race([once(child, "message"), ended]);
-  if ("error" in first) throw new Error(`the node ended with ${first.code}: ${first.error}`);
-}
-
-async function heightOf(net: string, node: string): Promise<number> {
-  const status = await readFile(join(net, "data", `${node}.status`), "utf8");
-  return (JSON.parse(status) as { readonly height: number }).height;
-}
-
-/** A second of payments, none of which may fail but for funds. */
-async function load(net: string): Promise<void> {
-  const args = ["--topology", join(net, "topology.yaml"), "--clients", "4", "--duration", "1", "--warmup", "0"];
-  await sharperJson("load", ...args, "--cross", "0");
-}
+import { freePorts, sharper, sharperJson, withFolder } from "./commands.js";
+import { connected, heightOf, load, type Node, start } from "./node.js";
 
 /** The log that its store writes now. */
 async function logOf(data: string): Promise<string> {

@@ -1,0 +1,52 @@
+// One node of a real network as a child process that says when it takes part and how it ended, with a fault in it if a
+// test wants one.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { main, sharperJson } from "./commands.js";
+
+const PLANT = new URL("./plant.mjs", import.meta.url).href;
+
+export interface Node {
+  readonly process: ChildProcess;
+  /** Resolves with the exit code and what was said on stderr. */
+  readonly ended: Promise<{ readonly code: number | null; readonly error: string }>;
+}
+
+/** With a plant, a fault waits in the process for SIGUSR2. */
+export function start(net: string, node: string, plant?: "disk" | "throw" | "reject"): Node {
+  const data = join(net, "data", node);
+  const args = ["--topology", join(net, "topology.yaml"), "--node", node, "--key", join(net, "nodes", `${node}.key`)];
+  const all = [main, "node", ...args, "--data", data, "--status", `${data}.status`, "--with-parent", "--json"];
+  const planted = plant === undefined ? [] : ["--import", PLANT];
+  const env = { ...process.env, PLANT: plant };
+  const child = spawn(process.execPath, [...planted, ...all], { stdio: ["ignore", "ignore", "pipe", "ipc"], env });
+  let stderr = "";
+  child.stderr?.on("data", (chunk: Buffer) => {
+    stderr += chunk.toString();
+  });
+  const ended = once(child, "close").then(([code]) => {
+    const line = stderr.split("\n").find((each) => each.startsWith("{")) ?? "{}";
+    const { error } = JSON.parse(line) as { readonly error?: { readonly code: string } };
+    return { code: code as number | null, error: error?.code ?? stderr };
+  });
+  return { process: child, ended };
+}
+
+export async function connected({ process: child, ended }: Node): Promise<void> {
+  const first = await Promise.race([once(child, "message"), ended]);
+  if ("error" in first) throw new Error(`the node ended with ${first.code}: ${first.error}`);
+}
+
+export async function heightOf(net: string, node: string): Promise<number> {
+  const status = await readFile(join(net, "data", `${node}.status`), "utf8");
+  return (JSON.parse(status) as { readonly height: number }).height;
+}
+
+/** A second of payments, none of which may fail but for funds. */
+export async function load(net: string): Promise<void> {
+  const args = ["--topology", join(net, "topology.yaml"), "--clients", "4", "--duration", "1", "--warmup", "0"];
+  await sharperJson("load", ...args, "--cross", "0");
+}
