@@ -95,6 +95,8 @@ async function runNode(options: NodeOptions): Promise<ExitCode> {
     if (process.connected) process.disconnect();
     throw error;
   });
+  // What nobody catches may have left anything half done: the node ends with the code of a bug, as after a broken turn.
+  process.on("uncaughtException", ending.fail);
   log.info({ network: topology.networkId, cluster: node.cluster, address: node.address, pid: process.pid }, "started");
   const status = options.status === undefined ? undefined : writeStatus(host, options.status, log);
   const error = await ending.promise;

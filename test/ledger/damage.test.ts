@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { ClassicLevel } from "classic-level";
 import { afterAll, describe, expect, test } from "vitest";
 import { openLevelStoreOfAny } from "../../src/ledger/level.js";
+import { readLog } from "../../src/ledger/level-log.js";
 import { markPath } from "../../src/ledger/mark.js";
 import { randomOf } from "../../src/load/random.js";
 import type { Write } from "../../src/types/effects.js";
@@ -15,6 +16,8 @@ import { contentOf, Folders, filesOf, open, runOf, startOf, written } from "../s
 
 const SEED = 7;
 const FLIPS = 160;
+/** A disk writes so many bytes as a whole, and several of them in any order. */
+const SECTOR_BYTES = 512;
 const REFUSED = /^store-(corrupt|rolled-back|lost|unmarked)$/;
 
 const folders = await Folders.make();
@@ -130,22 +133,36 @@ describe("the data folder of a node that was killed", () => {
   });
 });
 
-test("a last write that a crash cut off at any byte is dropped, for nobody was told of it", async () => {
+/** A folder whose log has so many acknowledged writes, and what one more write, of this batch, adds to it. */
+async function killedInWrite(batch: readonly Write[], acknowledged = 2) {
   const copy = await folders.copy(path);
   const store = await open(run, copy);
+  for (let i = 0; i < acknowledged; i++) await store.write([]);
   const killed = await folders.copy(copy);
-  const [batch = []] = [...run.batches].sort((a, b) => bytesOf(a) - bytesOf(b));
   await store.write(batch);
   const [name] = [...(await filesOf(copy)).keys()].filter((each) => each.endsWith(".log")).slice(-1) as [string];
   const whole = await readFile(join(copy, name));
   await store.close();
   const before = (await readFile(join(killed, name))).length;
+  expect(before).toBeGreaterThan(0);
   expect(whole.length).toBeGreaterThan(before);
-  for (let end = before; end < whole.length; end++) {
+  /** What becomes of the folder with this log, at a start. */
+  const outcome = async (bytes: Uint8Array): Promise<string> => {
     const torn = await folders.copy(killed);
-    await writeFile(join(torn, name), whole.subarray(0, end));
-    expect(await startOf(run, torn, content), `${end - before} bytes of the record`).toBe("whole");
+    await writeFile(join(torn, name), bytes);
+    const became = await startOf(run, torn, content);
     await folders.drop(torn);
+    return became;
+  };
+  return { whole, before, outcome };
+}
+
+const bySize = [...run.batches].sort((a, b) => bytesOf(a) - bytesOf(b));
+
+test("a last write that a crash cut off at any byte is dropped, for nobody was told of it", async () => {
+  const { whole, before, outcome } = await killedInWrite(bySize[0] ?? []);
+  for (let end = before; end < whole.length; end++) {
+    expect(await outcome(whole.subarray(0, end)), `${end - before} bytes of the record`).toBe("whole");
   }
 });
 
@@ -179,6 +196,49 @@ async function lastLogOf(folder: string): Promise<{ readonly name: string; reado
   const [name, { length }] = logs.at(-1) as [string, Buffer];
   return { name, bytes: length };
 }
+
+describe("a last write of which the disk kept some sectors and filled others with garbage", () => {
+  const random = randomOf(SEED + 4);
+  const fillings: readonly (readonly [string, () => number])[] = [
+    ["noise", () => random.below(256)],
+    ["zeros", () => 0],
+  ];
+
+  test.each(fillings)("is dropped when it breaks off within a sector: %s", async (what, fill) => {
+    const { whole, before, outcome } = await killedInWrite(bySize.at(-1) ?? []);
+    for (let i = 0; i < 40; i++) {
+      const end = before + random.below(whole.length - before);
+      const sectorEnd = Math.ceil((end + 1) / SECTOR_BYTES) * SECTOR_BYTES;
+      const garbage = Buffer.from(Array.from({ length: sectorEnd - end }, fill));
+      const bytes = Buffer.concat([whole.subarray(0, end), garbage]);
+      expect(readLog(bytes)).toMatchObject({ damagedAt: before, isHole: false });
+      expect(await outcome(bytes), `seed ${SEED}: ${end - before} bytes of the record, then ${what}`).toBe("whole");
+    }
+  });
+
+  test.each(fillings)("is dropped when a later sector is there and an earlier one is not: %s", async (what, fill) => {
+    const { whole, before, outcome } = await killedInWrite(bySize.at(-1) ?? []);
+    const sectors = Math.floor((whole.length - before) / SECTOR_BYTES);
+    expect(sectors, "the write lies in several sectors").toBeGreaterThan(2);
+    for (let sector = 0; sector < sectors; sector++) {
+      const bytes = Buffer.from(whole);
+      const start = before + sector * SECTOR_BYTES;
+      for (let at = start; at < start + SECTOR_BYTES; at++) bytes[at] = fill();
+      expect(await outcome(bytes), `seed ${SEED}: sector ${sector}, ${what}`).toBe("whole");
+    }
+  });
+
+  test.each(fillings)("is refused when the garbage reaches back into what was acknowledged: %s", async (what, fill) => {
+    const { whole, before, outcome } = await killedInWrite(bySize.at(-1) ?? []);
+    for (const back of [1, 7, 30]) {
+      const garbage = Buffer.from(Array.from({ length: SECTOR_BYTES }, fill));
+      // A byte of the garbage may be what was there.
+      garbage[0] = (whole[before - back] as number) ^ 0xff;
+      const bytes = Buffer.concat([whole.subarray(0, before - back), garbage]);
+      expect(await outcome(bytes), `seed ${SEED}: ${back} bytes back, ${what}`).toBe("store-rolled-back");
+    }
+  });
+});
 
 function bytesOf(batch: readonly Write[]): number {
   return batch.reduce((sum, { key, value }) => sum + key.length + (value?.length ?? 0), 0);

@@ -6,6 +6,8 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { main, sharperJson } from "./commands.js";
 
+const PLANT = new URL("./plant.mjs", import.meta.url).href;
+
 export interface Node {
   readonly process: ChildProcess;
   /** What it has said on stderr so far. */
@@ -14,12 +16,21 @@ export interface Node {
   readonly ended: Promise<{ readonly code: number | null; readonly error: string }>;
 }
 
+export interface Changed {
+  readonly data?: string;
+  readonly topology?: string;
+  /** A fault that waits in the process for SIGUSR2. */
+  readonly plant?: "disk" | "throw" | "reject";
+}
+
 /** Runs a node of the network in `net`; `changed`: with another data folder or topology file than its own. */
-export function start(net: string, node: string, changed: { data?: string; topology?: string } = {}): Node {
-  const { data = join(net, "data", node), topology = join(net, "topology.yaml") } = changed;
+export function start(net: string, node: string, changed: Changed = {}): Node {
+  const { data = join(net, "data", node), topology = join(net, "topology.yaml"), plant } = changed;
   const args = ["--topology", topology, "--node", node, "--key", join(net, "nodes", `${node}.key`)];
   const all = [main, "node", ...args, "--data", data, "--status", `${data}.status`, "--with-parent", "--json"];
-  const child = spawn(process.execPath, all, { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+  const planted = plant === undefined ? [] : ["--import", PLANT];
+  const env = { ...process.env, PLANT: plant };
+  const child = spawn(process.execPath, [...planted, ...all], { stdio: ["ignore", "ignore", "pipe", "ipc"], env });
   let stderr = "";
   child.stderr?.on("data", (chunk: Buffer) => {
     stderr += chunk.toString();

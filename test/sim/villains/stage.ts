@@ -35,8 +35,10 @@ export class Stage {
   readonly scenes: Scene[] = [];
   /** Events that a villain did not want to hear, or heard otherwise. */
   unheard = 0;
-  /** Villains whose own replica threw: nothing is promised to them. */
+  /** Nodes that stopped: villains whose own replica threw, and correct ones of a cluster that is beyond help. */
   readonly down = new Set<TestNode>();
+  /** Clusters with more villains than they bear: their correct nodes may stop by an assertion of their own. */
+  readonly beyondHelp = new Set<number>();
   readonly #villains = new Map<string, Villain>();
   /** What reached anybody, in the order in which it did. */
   readonly delivered: Uint8Array[] = [];
@@ -195,9 +197,15 @@ export class Stage {
   #turns(node: TestNode): void {
     const villain = this.#villains.get(node.name);
     if (villain !== undefined) return this.#bentTurns(node, villain);
+    if (this.down.has(node)) return;
     try {
       this.#honestTurns(node);
     } catch (error) {
+      if (this.beyondHelp.has(node.ref.cluster)) {
+        this.down.add(node);
+        node.inbox.length = 0;
+        return;
+      }
       throw new Error(`seed ${this.seed}: ${node.name}, a correct node, throws`, { cause: error });
     }
   }
