@@ -1,8 +1,8 @@
 // Counts the answers to one request (protocol 2.2): which ending do they prove? Results need as many equal replies of
 // different nodes as make one surely correct: f + 1 in a byzantine cluster, one in a crash cluster. A refusal is only
 // what one node decided at one time, so more is asked of it: refusals that follow from the bytes alone stand when so
-// many agree; the others (expired, busy, ...) only when no correct node is left that may hold a copy and have it
-// ordered.
+// many agree; the others (expired, of which f + 1 must agree in either model, busy, ...) only when no correct node is
+// left that may hold a copy and have it ordered.
 
 import { witnessesOf } from "../cluster/quorum.js";
 import { type Refusal, type ResultCode, refusalCode, resultCode } from "../types/codes.js";
@@ -97,18 +97,24 @@ export class Answers {
     if (this.#replies[reply.node]?.refusal !== 0) this.#replies[reply.node] = reply;
     if (code === "busy") return { kind: "busy", retryAfterMs: reply.retryAfterMs };
     if (this.#isFinal(code)) return { kind: "refused", code };
-    return this.#countRefused(code) < witnessesOf(this.#options.cluster) ? doubted : waiting;
+    return this.#isBelieved(code) ? waiting : doubted;
   }
 
   #isFinal(code: RefusalCode): boolean {
     const { cluster, sentBefore } = this.#options;
-    if (this.#countRefused(code) < witnessesOf(cluster)) return false;
+    if (!this.#isBelieved(code)) return false;
     if (standing.has(code)) return true;
     // A faulty primary that holds a copy may have it ordered, whatever it and others answer: what only the moment
     // speaks against is then not sure to be over. That its time has passed is, for every correct node goes by that.
     if (cluster.model === "byzantine" && PASSING.has(code)) return false;
     const silentMax = cluster.model === "byzantine" ? cluster.faults : 0;
     return !sentBefore && this.#held.filter((copies) => copies > 0).length <= silentMax;
+  }
+
+  /** Also a node that does not lie may have a wrong clock, so nobody is believed alone that time is over. */
+  #isBelieved(code: RefusalCode): boolean {
+    const { cluster } = this.#options;
+    return this.#countRefused(code) >= (code === "expired" ? cluster.faults + 1 : witnessesOf(cluster));
   }
 
   #countEqual(reply: WireReply): number {

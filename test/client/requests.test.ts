@@ -241,10 +241,26 @@ describe("answers of a crash cluster", () => {
     expect((await outcome).outcome).toBe("committed");
   });
 
-  test("expired at the only node that was asked is final", async () => {
+  test("expired at one node is asked of the others at once, and final when they say so, too", async () => {
     const outcome = client.transfer(inCrash);
     world.reply("c2n0", takeOne(), { refusal: "expired" });
+    expect(await hasEnded(outcome)).toBe(false);
+    const copies = world.take();
+    expect(copies.map(({ node }) => node)).toEqual(["c2n0", "c2n1", "c2n2"]);
+    for (const node of ["c2n0", "c2n1", "c2n2"] as const) {
+      world.reply(node, copies.find((copy) => copy.node === node) as Seen, { refusal: "expired" });
+    }
     expect(await outcome).toMatchObject({ outcome: "rejected", code: "expired" });
+  });
+
+  test("expired at a primary whose clock is ahead is not the end, for another may have it ordered", async () => {
+    const outcome = client.transfer(inCrash);
+    world.reply("c2n0", takeOne(), { refusal: "expired" });
+    const copies = world.take();
+    world.reply("c2n0", copies[0] as Seen, { refusal: "expired" });
+    expect(await hasEnded(outcome)).toBe(false);
+    world.reply("c2n1", copies[1] as Seen, {});
+    expect((await outcome).outcome).toBe("committed");
   });
 });
 

@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { NodeStatus } from "../../src/node/status.js";
 import { main, sharperJson } from "./commands.js";
 
 const PLANT = new URL("./plant.mjs", import.meta.url).href;
@@ -20,7 +21,7 @@ export interface Changed {
   readonly data?: string;
   readonly topology?: string;
   /** A fault that waits in the process for SIGUSR2. */
-  readonly plant?: "disk" | "throw" | "reject";
+  readonly plant?: "disk" | "throw" | "reject" | "clock";
 }
 
 /** Runs a node of the network in `net`; `changed`: with another data folder or topology file than its own. */
@@ -48,9 +49,12 @@ export async function connected({ process: child, said, ended }: Node): Promise<
   if ("error" in first) throw new Error(`the node ended with ${first.code}: ${said()}`);
 }
 
-export async function heightOf(net: string, node: string, data = join(net, "data", node)): Promise<number> {
-  const status = await readFile(`${data}.status`, "utf8");
-  return (JSON.parse(status) as { readonly height: number }).height;
+export async function statusOf(net: string, node: string, data = join(net, "data", node)): Promise<NodeStatus> {
+  return JSON.parse(await readFile(`${data}.status`, "utf8")) as NodeStatus;
+}
+
+export async function heightOf(net: string, node: string, data?: string): Promise<number> {
+  return (await statusOf(net, node, data)).height;
 }
 
 /** A second of payments, none of which may fail but for funds. */

@@ -1,6 +1,6 @@
 // Loaded into a node's process before anything else (node --import): a fault from within, at the moment of SIGUSR2.
 // PLANT says which: "disk", every later write fails as LevelDB's do when the disk gives errors; "throw", an exception
-// that nobody catches; "reject", a promise that nobody waits for.
+// that nobody catches; "reject", a promise that nobody waits for; "clock", one that is five minutes ahead from then on.
 
 import { ClassicLevel } from "classic-level";
 
@@ -18,6 +18,10 @@ const faults = {
   },
   reject() {
     void Promise.reject(new Error("a planted rejection"));
+  },
+  clock() {
+    const rightTime = Date.now;
+    Date.now = () => rightTime() + 300_000;
   },
 };
 
